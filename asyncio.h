@@ -1,0 +1,18 @@
+// Everything a program needs, in one header: <asyncio/asyncio.h>.
+//
+// Not included: the headers for hosts of an event loop of their own, <asyncio/backends/libev.h> and
+// <asyncio/backends/libevent.h>, and the test clock.  The library itself never includes this file.
+#pragma once
+
+#include <asyncio/core/backends.h>
+#include <asyncio/core/errors.h>
+#include <asyncio/core/event_loop.h>
+#include <asyncio/core/event_loop_interface.h>
+#include <asyncio/core/exception_group.h>
+#include <asyncio/core/export.h>
+#include <asyncio/core/run.h>
+#include <asyncio/core/task.h>
+#include <asyncio/core/task_state.h>
+#include <asyncio/core/time.h>
+#include <asyncio/core/timer_id.h>
+#include <asyncio/core/unique_function.h>

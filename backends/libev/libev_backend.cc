@@ -1,0 +1,209 @@
+// The libev backend, "ev".
+//
+// Facts about libev that shape this file (4.33; its epoll mechanism unless LIBEV_FLAGS, which libev
+// itself reads and ignores in a setuid program, asks for another):
+//  * Changes are collected and told to the kernel at the start of the next ev_run, one epoll_ctl for
+//    each changed descriptor.  A stop is not told: a late event for it is dropped and costs one
+//    epoll_ctl then.  Stopping and starting with the same mask is a change only after ev_io_set.
+//  * At that moment a descriptor that is closed is an assert(), and Debian's libev has asserts on:
+//    the whole process would abort because a task closed its socket between watch() and wait().  So
+//    what has changed is checked before every ev_run; see drop_closed().
+//  * An event with an old generation number (the descriptor was closed while a duplicate lives on,
+//    and its number used again) makes libev rebuild its whole epoll set, telling every descriptor
+//    anew: the same assert again.  Before that, and after a fork, it calls fork watchers.  Ours does
+//    the check for all, and leaves ev_run by ev_break if it had something to report.
+//  * ev_run returns at once if no watcher is active.  The fork watcher is always active, so a wait
+//    for ever with nothing watched does wait.
+//  * A wait lasts 59.7 s at the most (libev looks for jumps of the wall clock): early, allowed.
+//  * Timers count from libev's cached time, which may be as old as the previous ev_run, and waits are
+//    in whole milliseconds.  So a bounded wait refreshes that time and rounds up by itself.
+//  * For what the kernel refuses for other reasons (ENOSPC: max_user_watches) libev calls back with
+//    EV_ERROR, but only after it has waited: within a minute on an idle loop.
+//  * If epoll_wait itself fails, libev aborts the process.  The hook against that is one for the
+//    whole process, and belongs to the program, not to us.
+//  * ev_loop_destroy closes the epoll descriptor and touches nothing it had in it.
+#include <asyncio/core/backends.h>
+
+#include <ev.h>
+#include <fcntl.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <cstddef>
+#include <memory>
+#include <new>
+#include <vector>
+
+#include <asyncio/core/errors.h>
+
+namespace asyncio::backends {
+namespace {
+
+bool is_closed(int fd) noexcept { return ::fcntl(fd, F_GETFD) == -1 && errno == EBADF; }
+
+int to_libev(Interest interest) noexcept {
+  return (any(interest & Interest::read) ? EV_READ : 0) |
+         (any(interest & Interest::write) ? EV_WRITE : 0);
+}
+
+Interest from_libev(int events) noexcept {
+  return ((events & EV_READ) != 0 ? Interest::read : Interest::none) |
+         ((events & EV_WRITE) != 0 ? Interest::write : Interest::none);
+}
+
+struct LoopDestroy {
+  void operator()(struct ev_loop* loop) const noexcept { ev_loop_destroy(loop); }
+};
+
+class LibevInterface final : public EventLoopInterface {
+ public:
+  LibevInterface() : EventLoopInterface("ev", Precision::coarse), loop_(ev_loop_new(EVFLAG_AUTO)) {
+    if (!loop_) {
+      throw BackendError(
+          "libev cannot make a loop: out of descriptors or memory, or LIBEV_FLAGS asks for a "
+          "mechanism that this system lacks");
+    }
+    ev_timer_init(&timer_, on_timer, 0., 0.);
+    ev_fork_init(&rebuild_, on_rebuild);
+    rebuild_.data = this;
+    ev_fork_start(loop_.get(), &rebuild_);
+  }
+
+ private:
+  /// The one watcher of a descriptor; it never moves, libev keeps its address.
+  struct Watch {
+    ev_io io;
+    bool changed = false;  // listed in changed_
+  };
+
+  int watch(int fd, Interest wanted) noexcept override {
+    Watch* entry = find(fd);
+    if (entry != nullptr) ev_io_stop(loop_.get(), &entry->io);
+    if (!any(wanted)) return 0;
+    if (!may_add(fd)) return EBADF;
+    try {
+      if (entry == nullptr) entry = &add(fd);
+      if (!entry->changed) changed_.push_back(fd);
+      entry->changed = true;
+    } catch (const std::bad_alloc&) {
+      return ENOMEM;
+    }
+    ev_io_set(&entry->io, fd, to_libev(wanted));  // even if equal: makes libev ask the kernel
+    ev_io_start(loop_.get(), &entry->io);
+    return 0;
+  }
+
+  void wait(TimePoint until, ReadySink& sink) override {
+    if (drop_closed_changes(sink)) return;
+    sink_ = &sink;
+    ev_run(loop_.get(), blocks(until) ? EVRUN_ONCE : EVRUN_NOWAIT);
+    sink_ = nullptr;
+  }
+
+  // Taken up by the next ev_run.  Until then a change is only noted, so nothing reaches the parent.
+  void after_fork() override { ev_loop_fork(loop_.get()); }
+
+  Watch* find(int fd) const noexcept {
+    const auto index = static_cast<std::size_t>(fd);  // a negative one is beyond any size
+    return index < watches_.size() ? watches_[index].get() : nullptr;
+  }
+
+  /// Only an open number may make the table grow.
+  bool may_add(int fd) const noexcept {
+    return fd >= 0 && (static_cast<std::size_t>(fd) < watches_.size() || !is_closed(fd));
+  }
+
+  Watch& add(int fd) {
+    const auto index = static_cast<std::size_t>(fd);
+    if (index >= watches_.size()) watches_.resize(std::max(index + 1, 2 * watches_.size()));
+    watches_[index] = std::make_unique<Watch>();
+    Watch& entry = *watches_[index];
+    ev_io_init(&entry.io, on_ready, fd, EV_NONE);
+    entry.io.data = this;
+    return entry;
+  }
+
+  /// Stops the watcher if it is active on a closed descriptor, and says so.
+  bool drop_closed(Watch& entry, ReadySink& sink) {
+    const int fd = entry.io.fd;
+    if (!ev_is_active(&entry.io) || !is_closed(fd)) return false;
+    ev_io_stop(loop_.get(), &entry.io);
+    sink.dead(fd);
+    return true;
+  }
+
+  bool drop_closed_changes(ReadySink& sink) {
+    bool dropped = false;
+    for (const int fd : changed_) {
+      Watch& entry = *find(fd);
+      entry.changed = false;
+      dropped |= drop_closed(entry, sink);
+    }
+    changed_.clear();
+    return dropped;
+  }
+
+  /// Whether to block, with the timer set to end that.
+  bool blocks(TimePoint until) {
+    if (until == TimePoint::max()) {
+      ev_timer_stop(loop_.get(), &timer_);
+      return true;
+    }
+    if (until == TimePoint::min()) return false;  // a poll need not look at the clock
+    if (until == timer_until_ && ev_is_active(&timer_)) return true;
+    const TimePoint now = Clock::now();
+    if (until <= now) return false;
+    // A day at the most: the wait may end early, and a double must not lose the milliseconds.
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(
+        std::min<Duration>(until - now, std::chrono::hours(24)));
+    ev_now_update(loop_.get());
+    ev_timer_stop(loop_.get(), &timer_);
+    ev_timer_set(&timer_, static_cast<double>(left.count()) * 1e-3, 0.);
+    ev_timer_start(loop_.get(), &timer_);
+    timer_until_ = until;
+    return true;
+  }
+
+  // ---- Called by libev, inside ev_run.  Nothing here may throw.  -----------------------------------
+
+  static void on_ready(struct ev_loop* /*loop*/, ev_io* io, int events) noexcept {
+    ReadySink& sink = *static_cast<LibevInterface*>(io->data)->sink_;
+    if ((events & EV_ERROR) != 0) {
+      sink.dead(io->fd);  // libev has stopped the watcher
+    } else {
+      sink.ready(io->fd, from_libev(events));
+    }
+  }
+
+  static void on_timer(struct ev_loop* /*loop*/, ev_timer* /*timer*/, int /*events*/) noexcept {
+    // That it fired has ended the wait.
+  }
+
+  static void on_rebuild(struct ev_loop* loop, ev_fork* watcher, int /*events*/) noexcept {
+    auto& self = *static_cast<LibevInterface*>(watcher->data);
+    bool dropped = false;
+    for (const auto& entry : self.watches_) {
+      if (entry != nullptr) dropped |= self.drop_closed(*entry, *self.sink_);
+    }
+    if (dropped) ev_break(loop, EVBREAK_ONE);  // the rebuild then belongs to the next ev_run
+  }
+
+  ev_timer timer_;
+  TimePoint timer_until_;  // what timer_ was set for, while it is active
+  ev_fork rebuild_;
+  std::vector<std::unique_ptr<Watch>> watches_;  // by descriptor
+  std::vector<int> changed_;                     // descriptors watched anew since the last wait
+  ReadySink* sink_ = nullptr;                    // inside wait() only
+  std::unique_ptr<struct ev_loop, LoopDestroy> loop_;  // last: goes before the watchers it knows
+};
+
+}  // namespace
+
+BackendInfo libev();  // the generated table declares it likewise
+
+BackendInfo libev() {
+  return {"ev", 300, [] { return std::make_unique<LibevInterface>(); }};
+}
+
+}  // namespace asyncio::backends

@@ -1,0 +1,285 @@
+// The libevent backend, "event".
+//
+// Facts about libevent that shape this file (2.1.12, its epoll mechanism):
+//  * event_add and event_del tell the kernel at once: one epoll_ctl each, none between.  So one
+//    persistent event for each descriptor, and errors come back from watch() (with a line of
+//    libevent's on stderr, whose only switch is one for the whole process).
+//  * The batching variant, "changelist", loses those errors and is unsafe with dup().  An environment
+//    variable could turn it on, or turn epoll off; select and poll in libevent lack half of what we
+//    promise.  Hence IGNORE_ENV, and O1, a feature that only epoll has here.
+//  * An event_del for a descriptor that is closed, or whose number names another file by now, fails
+//    quietly.  That is what makes "watch it anew" work as event_del, event_add.
+//  * EVLOOP_ONCE loops inside until some event was active: a signal alone does not end it, nor does
+//    what the kernel reports of a descriptor without event.  A descriptor that was closed first and
+//    unwatched then may still be reported, if a duplicate of it lives on, and no system call can end
+//    that: event_base_loop would spin.  So such an event is left in place, as a ghost: if it ever
+//    shows up, a new epoll set is made.
+//  * EVLOOP_NONBLOCK without EVLOOP_ONCE loops as long as anything is ready.  So both, for a poll.
+//  * With no event at all event_base_loop returns 1 at once; EVLOOP_NO_EXIT_ON_EMPTY makes it wait.
+//  * The default clock is CLOCK_MONOTONIC_COARSE, behind by up to a tick of 1 to 10 ms: a timer may
+//    fire that much early.  The precise clock costs a system call more for every wait.  So timers
+//    here get one tick added.
+//  * libev's library exports an imitation of event_add, event_base_loop and others.  If it comes
+//    first in the order of linking, libevent's own calls end there too, and crash.  Our build puts
+//    libevent first; a program that links libev itself can still spoil that, so it is checked.
+//  * event_base_free does an EPOLL_CTL_DEL for every event: in the child of a fork that would be the
+//    parent's epoll set.  event_reinit makes a new one first; it fails, having done the rest, if one
+//    descriptor cannot be added.
+#include <asyncio/core/backends.h>
+
+#include <event2/event.h>
+#include <fcntl.h>
+#include <sys/time.h>
+#include <time.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <cstddef>
+#include <memory>
+#include <new>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <vector>
+
+#include <asyncio/core/errors.h>
+
+namespace asyncio::backends {
+namespace {
+
+bool is_closed(int fd) noexcept { return ::fcntl(fd, F_GETFD) == -1 && errno == EBADF; }
+
+short to_libevent(Interest interest) noexcept {  // NOLINT(google-runtime-int): libevent's type
+  return static_cast<short>((any(interest & Interest::read) ? EV_READ : 0) |
+                            (any(interest & Interest::write) ? EV_WRITE : 0));
+}
+
+Interest from_libevent(int what) noexcept {
+  return ((what & EV_READ) != 0 ? Interest::read : Interest::none) |
+         ((what & EV_WRITE) != 0 ? Interest::write : Interest::none);
+}
+
+struct ConfigFree {
+  void operator()(event_config* config) const noexcept { event_config_free(config); }
+};
+struct BaseFree {
+  void operator()(event_base* base) const noexcept { event_base_free(base); }
+};
+struct EventFree {
+  void operator()(event* ev) const noexcept { event_free(ev); }
+};
+using BasePointer = std::unique_ptr<event_base, BaseFree>;
+using EventPointer = std::unique_ptr<event, EventFree>;
+
+/// Whether the functions that libev imitates are libevent's: of these two it imitates only the first.
+bool is_libevent_itself() {
+  const std::string major = std::to_string(event_get_version_number() >> 24) + '.';
+  return std::string_view(event_get_version()).starts_with(major);
+}
+
+BasePointer make_base() {
+  if (!is_libevent_itself()) {
+    throw BackendError(
+        "libev's imitation of libevent hides libevent in this program: link libevent_core before "
+        "libev, or use the backend \"ev\"");
+  }
+  const std::unique_ptr<event_config, ConfigFree> config(event_config_new());
+  if (!config) throw std::bad_alloc();
+  event_config_set_flag(config.get(), EVENT_BASE_FLAG_NOLOCK);  // one thread only
+  event_config_set_flag(config.get(), EVENT_BASE_FLAG_IGNORE_ENV);
+  event_config_set_flag(config.get(), EVENT_BASE_FLAG_NO_CACHE_TIME);  // we never ask for it
+  event_config_require_features(config.get(), EV_FEATURE_O1);
+  return BasePointer(event_base_new_with_config(config.get()));
+}
+
+/// A tick of the clock that libevent's timers go by.
+Duration clock_tick() {
+  timespec tick{};
+  if (::clock_getres(CLOCK_MONOTONIC_COARSE, &tick) != 0) return std::chrono::milliseconds(10);
+  return std::chrono::seconds(tick.tv_sec) + std::chrono::nanoseconds(tick.tv_nsec);
+}
+
+class LibeventInterface final : public EventLoopInterface {
+ public:
+  LibeventInterface()
+      : EventLoopInterface("event", Precision::coarse), tick_(clock_tick()), base_(make_base()) {
+    if (!base_) throw BackendError("libevent cannot make an event base: out of descriptors?");
+    timer_.reset(event_new(base_.get(), -1, 0, on_timer, nullptr));
+    if (!timer_) throw std::bad_alloc();
+  }
+
+ private:
+  /// The one event of a descriptor.
+  struct Watch {
+    EventPointer native;
+    bool ghost = false;  // unwatched, but left in libevent
+  };
+
+  int watch(int fd, Interest wanted) noexcept override {
+    Watch* entry = find(fd);
+    if (!any(wanted)) {
+      if (entry != nullptr) unwatch(*entry, fd);
+      return 0;
+    }
+    const auto flags = static_cast<short>(EV_PERSIST | to_libevent(wanted));
+    if (entry != nullptr) {
+      entry->ghost = false;
+      event_del(entry->native.get());
+      event_assign(entry->native.get(), base_.get(), fd, flags, on_ready, this);
+    } else {
+      if (!may_add(fd)) return EBADF;
+      entry = add(fd, flags);
+      if (entry == nullptr) return ENOMEM;
+    }
+    return start(*entry);
+  }
+
+  void wait(TimePoint until, ReadySink& sink) override {
+    if (ghost_seen_) rebuild();
+    if (report_dead(sink)) return;
+    const int poll = blocks(until) ? 0 : EVLOOP_NONBLOCK;
+    sink_ = &sink;
+    const int result = event_base_loop(base_.get(), EVLOOP_ONCE | EVLOOP_NO_EXIT_ON_EMPTY | poll);
+    const int error = errno;
+    sink_ = nullptr;
+    if (result < 0) {
+      throw BackendError("libevent cannot wait: " + std::generic_category().message(error));
+    }
+  }
+
+  void after_fork() override { rebuild(); }
+
+  /// The errno of event_add, or 0.
+  static int start(Watch& entry) noexcept {
+    errno = 0;
+    if (event_add(entry.native.get(), nullptr) == 0) return 0;
+    return errno != 0 ? errno : EBADF;  // it printed a warning meanwhile, which may fail as well
+  }
+
+  static void unwatch(Watch& entry, int fd) noexcept {
+    if (is_active(entry) && is_closed(fd)) {
+      entry.ghost = true;
+    } else {
+      event_del(entry.native.get());
+    }
+  }
+
+  static bool is_active(const Watch& entry) noexcept {
+    return entry.native && event_pending(entry.native.get(), EV_READ | EV_WRITE, nullptr) != 0;
+  }
+
+  /// Makes a new epoll set, without ghosts.
+  void rebuild() {
+    ghost_seen_ = false;
+    // In the child of a fork the set is still the parent's here.  An event_del for a closed
+    // descriptor does not reach it: the kernel finds no file behind the number.
+    for (std::size_t index = 0; index < watches_.size(); ++index) {
+      Watch& entry = watches_[index];
+      const int fd = static_cast<int>(index);
+      if (!is_active(entry) || !(entry.ghost || is_closed(fd))) continue;
+      event_del(entry.native.get());
+      if (!entry.ghost) dead_.push_back(fd);
+      entry.ghost = false;
+    }
+    if (event_reinit(base_.get()) == 0) return;
+    // Some number names a file by now that cannot be watched.  Which one it does not say.
+    for (std::size_t index = 0; index < watches_.size(); ++index) {
+      Watch& entry = watches_[index];
+      if (!is_active(entry)) continue;
+      event_del(entry.native.get());
+      if (start(entry) != 0) dead_.push_back(static_cast<int>(index));
+    }
+  }
+
+  Watch* find(int fd) noexcept {
+    const auto index = static_cast<std::size_t>(fd);  // a negative one is beyond any size
+    return index < watches_.size() && watches_[index].native ? &watches_[index] : nullptr;
+  }
+
+  /// Only an open number may make the table grow.
+  bool may_add(int fd) const noexcept {
+    return fd >= 0 && (static_cast<std::size_t>(fd) < watches_.size() || !is_closed(fd));
+  }
+
+  /// Null if there is no memory.
+  Watch* add(int fd, short flags) noexcept {  // NOLINT(google-runtime-int): libevent's type
+    const auto index = static_cast<std::size_t>(fd);
+    try {
+      if (index >= watches_.size()) watches_.resize(std::max(index + 1, 2 * watches_.size()));
+    } catch (const std::bad_alloc&) {
+      return nullptr;
+    }
+    Watch& entry = watches_[index];
+    entry.native.reset(event_new(base_.get(), fd, flags, on_ready, this));
+    return entry.native ? &entry : nullptr;
+  }
+
+  bool report_dead(ReadySink& sink) {
+    bool reported = false;
+    for (const int fd : dead_) {
+      if (is_active(watches_[static_cast<std::size_t>(fd)])) continue;  // watched anew meanwhile
+      sink.dead(fd);
+      reported = true;
+    }
+    dead_.clear();
+    return reported;
+  }
+
+  /// Whether to block, with the timer set to end that.
+  bool blocks(TimePoint until) {
+    if (until == TimePoint::max()) {
+      if (timer_until_ != TimePoint::max()) event_del(timer_.get());
+      timer_until_ = TimePoint::max();
+      return true;
+    }
+    if (until == TimePoint::min()) return false;  // a poll need not look at the clock
+    if (until == timer_until_ && event_pending(timer_.get(), EV_TIMEOUT, nullptr) != 0) return true;
+    const TimePoint now = Clock::now();
+    if (until <= now) return false;
+    // A day at the most: the wait may end early, and the sum must not overflow.
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(
+        std::min<Duration>(until - now, std::chrono::hours(24)) + tick_);
+    const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(left);
+    timeval delay{};
+    delay.tv_sec = seconds.count();
+    delay.tv_usec = std::chrono::microseconds(left - seconds).count();
+    event_add(timer_.get(), &delay);  // replaces what it was set for
+    timer_until_ = until;
+    return true;
+  }
+
+  // ---- Called by libevent, inside event_base_loop.  An exception would ruin the base.  ------------
+
+  static void on_ready(evutil_socket_t fd, short what, void* argument) noexcept {
+    auto& self = *static_cast<LibeventInterface*>(argument);
+    if (self.watches_[static_cast<std::size_t>(fd)].ghost) {
+      self.ghost_seen_ = true;
+    } else {
+      self.sink_->ready(fd, from_libevent(what));
+    }
+  }
+
+  static void on_timer(evutil_socket_t /*fd*/, short /*what*/, void* /*self*/) noexcept {
+    // That it fired has ended the wait.
+  }
+
+  const Duration tick_;
+  BasePointer base_;
+  EventPointer timer_;
+  TimePoint timer_until_ = TimePoint::max();  // what timer_ was last set for; max() for not at all
+  std::vector<Watch> watches_;                // by descriptor
+  std::vector<int> dead_;                     // found by rebuild(), for the next wait() to report
+  bool ghost_seen_ = false;
+  ReadySink* sink_ = nullptr;  // inside wait() only
+};
+
+}  // namespace
+
+BackendInfo libevent();  // the generated table declares it likewise
+
+BackendInfo libevent() {
+  return {"event", 200, [] { return std::make_unique<LibeventInterface>(); }};
+}
+
+}  // namespace asyncio::backends

@@ -1,0 +1,360 @@
+// Serves and loads the echo example on every backend and prints one table.
+//
+// docs/demo.md explains its columns.  Exit status 0: every backend gave every byte back; 1: a byte
+// was wrong, or a backend failed; 2: wrong usage.
+#include <getopt.h>
+#include <sys/resource.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <csignal>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <exception>
+#include <filesystem>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <asyncio/core/backends.h>
+
+#include "child_process.h"
+#include "load_result.h"
+#include "process_probe.h"
+#include "syscall_counter.h"
+
+namespace echo_bench {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr std::size_t kIdleConnections = 1000;
+constexpr std::size_t kManyConnections = 9000;  // of --full
+constexpr unsigned long long kTracedRequests = 5000;
+constexpr milliseconds kPatience{5000};        // for a start, an end, a connection batch
+constexpr milliseconds kPhasePatience{90000};  // beyond all limits the load generator has itself
+
+const char kUsage[] = R"(usage: echo_demo [options]
+  --server PATH      the echo server (default: ../../examples/echo_server beside this program)
+  --load PATH        the load generator (default: echo_load beside this program)
+  --seconds SECONDS  length of each measured phase (2)
+  --full             9,000 connections, too, on the backends that are made for that
+)";
+
+struct Options {
+  std::string server;
+  std::string load;
+  double seconds = 2;
+  bool full = false;
+};
+
+/// Server on one processor, load generator and everything else on another, if there are two.
+struct Placement {
+  std::optional<int> server;
+  std::optional<int> load;
+};
+
+class EchoServer {
+ public:
+  EchoServer(const Options& options, const Placement& placement, const std::string& backend)
+      : process_({options.server, "--port", "0", "--backend", backend}, {.cpu = placement.server}) {
+    const std::string line = process_.read_line(kPatience);
+    if (std::sscanf(line.c_str(), "listening on 127.0.0.1:%u", &port_) != 1) {
+      throw std::runtime_error("the server did not give its port but: " + line);
+    }
+  }
+
+  pid_t pid() const { return process_.pid(); }
+  std::string port() const { return std::to_string(port_); }
+
+  /// Descriptors it has more than `before`, once it has had time to close what the load left.
+  long descriptors_left_open(long before) const {
+    for (int attempt = 0; attempt < 200 && open_descriptors(pid()) > before; ++attempt) {
+      std::this_thread::sleep_for(milliseconds(10));
+    }
+    return open_descriptors(pid()) - before;
+  }
+
+  /// Asks it to end, as a service manager would.  Throws unless it ends well and reports.
+  void stop() {
+    process_.signal(SIGTERM);
+    const std::string line = process_.read_line(kPatience);
+    const int status = process_.wait(kPatience);
+    if (!line.starts_with("served ") || status != 0) {
+      throw std::runtime_error("the server ended with status " + std::to_string(status) + ": " +
+                               line);
+    }
+  }
+
+ private:
+  ChildProcess process_;
+  unsigned port_ = 0;
+};
+
+ChildProcess start_load(const Options& options, const Placement& placement,
+                        const EchoServer& server, std::size_t connections, const char* mode) {
+  return ChildProcess({options.load, "--port", server.port(), "--connections",
+                       std::to_string(connections), "--warmup", "0.3", mode},
+                      {.cpu = placement.load});
+}
+
+/// Lets a load generator in --gate mode measure one phase.
+LoadResult measure(ChildProcess& load, const std::string& phase) {
+  load.write_line(phase);
+  const std::string line = load.read_line(kPhasePatience);
+  if (const auto result = parse_load_result(line)) return *result;
+  throw std::runtime_error("the load generator gave no result but: " + line);
+}
+
+void add_errors(LoadResult& to, const LoadResult& from) {
+  to.byte_errors += from.byte_errors;
+  to.unanswered += from.unanswered;
+  to.lost_connections += from.lost_connections;
+}
+
+std::string describe_errors(const LoadResult& result) {
+  return "wrong bytes: " + std::to_string(result.byte_errors) +
+         ", requests without a full reply: " + std::to_string(result.unanswered) +
+         ", connections lost: " + std::to_string(result.lost_connections);
+}
+
+struct Row {
+  std::string backend;
+  std::size_t connections = 0;
+  LoadResult load;
+  double cpu_us_per_request = 0;
+  std::optional<double> syscalls_per_request;
+  long descriptors_left = 0;
+  std::string failure;
+
+  bool is_good() const { return failure.empty() && load.is_clean() && descriptors_left <= 0; }
+};
+
+class Demo {
+ public:
+  explicit Demo(const Options& options) : options_(options) {
+    const std::vector<int> cpus = usable_cpus();
+    if (cpus.size() >= 2) {
+      placement_ = {.server = cpus[0], .load = cpus[1]};
+      pin_to_cpu(cpus[1]);
+    }
+  }
+
+  /// True if all went well.
+  bool run() {
+    for (const std::string& backend : asyncio::available_backends()) {
+      std::vector<std::size_t> loads = {1, 100, 1000};
+      // select looks at every descriptor in every turn: nobody runs it at that size.
+      if (options_.full && backend != "select") loads.push_back(kManyConnections);
+      for (const std::size_t connections : loads) {
+        rows_.push_back(measure_row(backend, connections));
+      }
+      measure_idle_memory(backend);
+    }
+    print_table();
+    return std::all_of(rows_.begin(), rows_.end(), [](const Row& row) { return row.is_good(); }) &&
+           idle_memory_failures_ == 0;
+  }
+
+ private:
+  Row measure_row(const std::string& backend, std::size_t connections) {
+    Row row;
+    row.backend = backend;
+    row.connections = connections;
+    std::fprintf(stderr, "%-7s %5zu connections ...", backend.c_str(), connections);
+    try {
+      fill(row);
+      std::fprintf(stderr, " %.0f requests/s\n", row.load.requests_per_second);
+    } catch (const std::exception& error) {
+      row.failure = error.what();
+      std::fprintf(stderr, " failed: %s\n", error.what());
+    }
+    return row;
+  }
+
+  void fill(Row& row) {
+    EchoServer server(options_, placement_, row.backend);
+    const long descriptors_before = open_descriptors(server.pid());
+    ChildProcess load = start_load(options_, placement_, server, row.connections, "--gate");
+    const std::string greeting = load.read_line(kPhasePatience);
+    if (greeting != "ready") {
+      const auto result = parse_load_result(greeting);
+      throw std::runtime_error("before the measurement, " +
+                               (result ? describe_errors(*result) : greeting));
+    }
+
+    const double cpu_before = cpu_time_us(server.pid());
+    row.load = measure(load, "seconds " + std::to_string(options_.seconds));
+    const double cpu = cpu_time_us(server.pid()) - cpu_before;
+    row.cpu_us_per_request =
+        cpu / static_cast<double>(std::max<std::uint64_t>(row.load.requests, 1));
+    if (row.load.is_clean()) count_syscalls(row, server, load);
+
+    load.close_input();
+    const int status = load.wait(kPatience);
+    if (status != 0 && row.load.is_clean()) {
+      throw std::runtime_error("the load generator ended with status " + std::to_string(status));
+    }
+    row.descriptors_left = server.descriptors_left_open(descriptors_before);
+    server.stop();
+  }
+
+  /// A phase of its own: tracing slows the server down manyfold.
+  void count_syscalls(Row& row, const EchoServer& server, ChildProcess& load) {
+    if (!can_trace_) return;
+    std::optional<SyscallCounter> counter;
+    try {
+      counter.emplace(server.pid(), placement_.load);
+    } catch (const std::exception&) {
+      can_trace_ = false;  // no strace, or not allowed: the column stays empty
+      return;
+    }
+    const std::uint64_t requests =
+        std::max<std::uint64_t>(kTracedRequests, 2 * std::uint64_t{row.connections});
+    const LoadResult traced = measure(load, "requests " + std::to_string(requests));
+    const std::uint64_t calls = counter->stop();
+    add_errors(row.load, traced);
+    if (traced.requests > 0) {
+      row.syscalls_per_request = static_cast<double>(calls) / static_cast<double>(traced.requests);
+    }
+  }
+
+  void measure_idle_memory(const std::string& backend) {
+    try {
+      EchoServer server(options_, placement_, backend);
+      const double before = resident_kb(server.pid());
+      ChildProcess load = start_load(options_, placement_, server, kIdleConnections, "--hold-idle");
+      const std::string line = load.read_line(kPhasePatience);
+      if (!line.starts_with("holding ")) throw std::runtime_error(line);
+      const double each =
+          (resident_kb(server.pid()) - before) / static_cast<double>(kIdleConnections);
+      load.close_input();
+      load.wait(kPatience);
+      server.stop();
+      char text[64];
+      std::snprintf(text, sizeof(text), "%s%s %.1f kB", idle_memory_.empty() ? "" : ", ",
+                    backend.c_str(), each);
+      idle_memory_ += text;
+    } catch (const std::exception& error) {
+      ++idle_memory_failures_;
+      idle_memory_ += (idle_memory_.empty() ? "" : ", ") + backend + " failed: " + error.what();
+    }
+  }
+
+  void print_table() const {
+    utsname system{};
+    ::uname(&system);
+    std::puts("Echo of 64-byte messages over loopback, one request under way on each connection.");
+    std::printf("Linux %s, one server thread", system.release);
+    if (placement_.server) {
+      std::printf(" on processor %d, load generator on processor %d", *placement_.server,
+                  *placement_.load);
+    }
+    std::printf(".\n\n%-8s %11s %11s %9s %9s %14s %14s %7s %10s\n", "", "", "", "", "",
+                "server CPU", "system calls", "byte", "fds left");
+    std::printf("%-8s %11s %11s %9s %9s %14s %14s %7s %10s\n", "backend", "connections",
+                "requests/s", "p50 us", "p99 us", "us/request", "per request", "errors", "open");
+    for (const Row& row : rows_) print_row(row);
+    std::printf("\nServer memory per idle connection (%zu connections): %s\n", kIdleConnections,
+                idle_memory_.c_str());
+    if (!can_trace_) std::puts("System calls were not counted: no strace, or it may not attach.");
+  }
+
+  static void print_row(const Row& row) {
+    if (!row.failure.empty()) {
+      std::printf("%-8s %11zu  failed: %s\n", row.backend.c_str(), row.connections,
+                  row.failure.c_str());
+      return;
+    }
+    char syscalls[32] = "-";
+    if (row.syscalls_per_request) {
+      std::snprintf(syscalls, sizeof(syscalls), "%.2f", *row.syscalls_per_request);
+    }
+    std::printf("%-8s %11zu %11.0f %9.0f %9.0f %14.2f %14s %7llu %10ld\n", row.backend.c_str(),
+                row.connections, row.load.requests_per_second, row.load.p50_us, row.load.p99_us,
+                row.cpu_us_per_request, syscalls,
+                static_cast<unsigned long long>(row.load.byte_errors), row.descriptors_left);
+    if (!row.load.is_clean()) {
+      std::printf("%-8s %11s  failed: %s\n", "", "", describe_errors(row.load).c_str());
+    }
+  }
+
+  const Options options_;
+  Placement placement_;
+  bool can_trace_ = true;
+  std::vector<Row> rows_;
+  std::string idle_memory_;
+  int idle_memory_failures_ = 0;
+};
+
+Options parse_options(int argc, char** argv) {
+  static const option kOptions[] = {
+      {"server", required_argument, nullptr, 's'},  {"load", required_argument, nullptr, 'l'},
+      {"seconds", required_argument, nullptr, 't'}, {"full", no_argument, nullptr, 'f'},
+      {"help", no_argument, nullptr, 'h'},          {nullptr, 0, nullptr, 0}};
+  const auto here = std::filesystem::read_symlink("/proc/self/exe").parent_path();
+  Options options;
+  options.server = here / "../../examples/echo_server";
+  options.load = here / "echo_load";
+  for (int chosen = 0; (chosen = ::getopt_long(argc, argv, "h", kOptions, nullptr)) != -1;) {
+    if (chosen == 's') options.server = optarg;
+    if (chosen == 'l') options.load = optarg;
+    if (chosen == 't') options.seconds = std::strtod(optarg, nullptr);
+    if (chosen == 'f') options.full = true;
+    if (chosen == 'h') {
+      std::fputs(kUsage, stdout);
+      std::exit(0);
+    }
+    if (chosen == '?') {
+      std::fputs(kUsage, stderr);
+      std::exit(2);
+    }
+  }
+  const bool possible = options.seconds >= 0.1 && options.seconds <= 60;
+  if (!possible || optind != argc) {
+    std::fputs(kUsage, stderr);
+    std::exit(2);
+  }
+  for (const std::string& program : {options.server, options.load}) {
+    if (::access(program.c_str(), X_OK) != 0) {
+      std::fprintf(stderr, "echo_demo: no program at %s; name it with --server or --load\n",
+                   program.c_str());
+      std::exit(2);
+    }
+  }
+  return options;
+}
+
+/// A thousand connections take more than the usual soft limit of 1,024 descriptors leaves; children
+/// inherit the limit.
+void allow_many_descriptors(Options& options) {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+  if (options.full && limit.rlim_max < kManyConnections + 100) {
+    std::fprintf(stderr, "skipping %zu connections: the limit is %llu open descriptors\n",
+                 kManyConnections, static_cast<unsigned long long>(limit.rlim_max));
+    options.full = false;
+  }
+}
+
+}  // namespace
+}  // namespace echo_bench
+
+int main(int argc, char** argv) {
+  std::signal(SIGPIPE, SIG_IGN);  // a child that has gone is an error of write(), not our end
+  try {
+    echo_bench::Options options = echo_bench::parse_options(argc, argv);
+    echo_bench::allow_many_descriptors(options);
+    return echo_bench::Demo(options).run() ? 0 : 1;
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "echo_demo: %s\n", error.what());
+    return 1;
+  }
+}

@@ -1,0 +1,68 @@
+// A value that is not there yet, or a reference, or nothing at all, behind one face.
+#pragma once
+
+#include <memory>
+#include <new>
+#include <type_traits>
+#include <utility>
+
+namespace asyncio::detail {
+
+/// Uninitialised room for a T.  The owner knows whether it is filled and calls destroy().
+template <class T>
+class Slot {
+ public:
+  Slot() noexcept {}
+  ~Slot() {}
+  Slot(const Slot&) = delete;
+  Slot& operator=(const Slot&) = delete;
+
+  /// Fills the slot with what `make()` returns, without a move.
+  template <class F>
+  void fill(F&& make) {
+    ::new (static_cast<void*>(std::addressof(value_))) T(std::forward<F>(make)());
+  }
+  void destroy() noexcept { value_.~T(); }
+  const T& get() const noexcept { return value_; }
+  T& get() noexcept { return value_; }
+  T take() { return std::move(value_); }
+
+ private:
+  union {
+    T value_;
+  };
+};
+
+template <class T>
+class Slot<T&> {
+ public:
+  template <class F>
+  void fill(F&& make) {
+    value_ = std::addressof(std::forward<F>(make)());
+  }
+  void destroy() noexcept {}
+  T& get() const noexcept { return *value_; }
+  T& take() const noexcept { return *value_; }
+
+ private:
+  T* value_ = nullptr;
+};
+
+template <>
+class Slot<void> {
+ public:
+  template <class F>
+  void fill(F&& make) {
+    std::forward<F>(make)();
+  }
+  void destroy() noexcept {}
+  void get() const noexcept {}
+  void take() const noexcept {}
+};
+
+/// What result() hands out: a const reference, the reference itself, or nothing.
+template <class T>
+using ResultView =
+    std::conditional_t<std::is_void_v<T> || std::is_reference_v<T>, T, std::add_lvalue_reference_t<const T>>;
+
+}  // namespace asyncio::detail

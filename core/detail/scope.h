@@ -1,0 +1,103 @@
+// The tree of cancellation scopes: the one mechanism behind cancel(), deadlines, groups and shutdown.
+//
+// Each task has a node of its own (what Task::cancel() cancels; it adopts nothing) below the scope
+// that owns the task.  Scopes entered inside the task hang below its node.  A node is *effectively
+// cancelled* when it, or an ancestor visible through no shield, was cancelled; the flag is kept up to
+// date on every change, so a checkpoint costs one load.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include <asyncio/core/detail/list.h>
+#include <asyncio/core/detail/timer_node.h>
+#include <asyncio/core/detail/waiter.h>
+#include <asyncio/core/errors.h>
+#include <asyncio/core/export.h>
+
+namespace asyncio {
+class CancellationScope;
+}
+
+namespace asyncio::detail {
+
+class TaskControl;
+struct Scope;
+
+struct ScopeNode : ListNode {
+  ScopeNode* parent = nullptr;
+  List<ScopeNode> children;
+  TaskControl* task = nullptr;  ///< the task inside it; null for a loop's root
+  std::shared_ptr<const CancelCause> cause;  ///< set with cancel_called
+  bool is_task = false;                      ///< a task's own node, not a Scope
+  bool cancel_called = false;
+  bool shield = false;
+  bool effective = false;
+
+  /// The innermost scope that may own tasks, from here outward.
+  Scope& owner() noexcept;
+  /// The cause a task inside this node sees, nearest first.  Requires: effective.
+  std::shared_ptr<const CancelCause> visible_cause() const;
+};
+
+/// Cancels a node: idempotent, the first cause stays.  Runs no user code.  Loop thread only.
+ASYNCIO_API void cancel_node(ScopeNode& node, CancelReason reason, std::string text);
+/// Recomputes `effective` from here down, without recursion, and delivers to whoever is parked.
+ASYNCIO_API void refresh_effective(ScopeNode& node) noexcept;
+/// Switches a node's shield and delivers what comes into sight.
+ASYNCIO_API void set_node_shield(ScopeNode& node, bool shield) noexcept;
+
+/// The deadline of a scope.
+struct ScopeTimer : TimerNode {
+  ScopeTimer(Scope& owner, void (*on_fire)(TimerNode&)) noexcept : TimerNode(on_fire), scope(owner) {}
+  Scope& scope;
+};
+
+/// A scope that owns tasks: the root of a loop, a CancellationScope, a TaskGroup.
+struct ASYNCIO_API Scope : ScopeNode {
+  explicit Scope(Loop& owner_loop) noexcept;
+  ~Scope();
+
+  /// Makes it the current task's innermost scope.
+  void enter(TaskControl& self);
+  /// Cancels what is left inside, joins it (shielded), and leaves.  Requires: innermost.
+  void leave(TaskControl& self);
+  /// Parks the caller until no task is left inside.
+  Wake join(TaskControl& self);
+
+  /// Is a Cancelled that reaches this scope's edge its own (rule R7)?
+  bool absorbs() const noexcept { return cancel_called && !(visible_parent_cancelled()); }
+  bool visible_parent_cancelled() const noexcept {
+    return !shield && parent != nullptr && parent->effective;
+  }
+
+  /// nullopt-like: TimePoint::max() is never.  In the past: cancels at once.
+  void set_deadline(TimePoint when);
+
+  void child_started(ScopeNode& child) noexcept;
+  void child_ended(TaskControl& child) noexcept;
+
+  Loop& loop;
+  std::string name;
+  std::size_t living = 0;  ///< tasks inside that have not ended
+  Waiter* joiner = nullptr;
+  bool entered = false;
+  bool joining = false;  ///< what is created in it now is born cancelled
+  bool ended = false;
+  bool deadline_hit = false;
+  bool caught = false;
+  /// Called after a child has ended and its waiters are woken; the group's reaction.
+  void (*on_child_end)(Scope&, TaskControl&) = nullptr;
+  /// Called when the scope is about to end, tasks joined: resources are closed here.
+  void (*on_leave)(Scope&, bool cancelled) = nullptr;
+  void* extension = nullptr;  ///< whose the two hooks are
+  void* resources = nullptr;  ///< the resource module's list for this scope
+  ScopeTimer deadline;
+  List<ScopeNode> failed;  ///< tasks that failed and nobody has looked at yet
+  CancellationScope* face = nullptr;
+  void (*destroy_face)(CancellationScope*) = nullptr;
+};
+
+}  // namespace asyncio::detail

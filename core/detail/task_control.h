@@ -1,0 +1,166 @@
+// The control block of a task: all the library knows about it besides its stack.
+//
+// It is separate from the stack, so that a finished task's stack is reused while handles to its
+// result live.  Reference counted: each handle holds one, the loop one until the task has ended.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <asyncio/core/detail/list.h>
+#include <asyncio/core/detail/outcome.h>
+#include <asyncio/core/detail/scope.h>
+#include <asyncio/core/detail/waiter.h>
+#include <asyncio/core/export.h>
+#include <asyncio/core/task_state.h>
+#include <asyncio/core/time.h>
+#include <asyncio/core/unique_function.h>
+
+namespace asyncio::detail {
+
+class Loop;
+class TaskControl;
+
+/// A place in the ready queue: a task, or a callback.
+struct ReadyNode {
+  ReadyNode* next_ready = nullptr;
+  bool is_task = false;
+  std::uint8_t priority = 2;  ///< index of the queue it waits in; callbacks are ordinary work
+};
+
+/// Told when a task ends, before anything else of its end becomes visible to tasks.
+struct CompletionNode : ListNode {
+  explicit CompletionNode(void (*on_end)(CompletionNode&, TaskControl&)) noexcept
+      : notify(on_end) {}
+  void (*notify)(CompletionNode&, TaskControl&);
+};
+
+/// What tasks inherit and the resource module reads: see resource/context.h.  Core only shares it.
+class ASYNCIO_API ContextBase {
+ public:
+  virtual ~ContextBase();
+  /// A frozen view of this, for a new task.  O(1).
+  virtual std::shared_ptr<ContextBase> inherit() = 0;
+};
+
+/// A stack, or the saved state of what runs on it.
+struct Fiber {
+  void* saved = nullptr;      ///< the switch's saved registers; null while it runs
+  std::byte* top = nullptr;   ///< highest address, exclusive; null for a thread's own stack
+  std::size_t size = 0;       ///< usable bytes below top
+  void* sanitizer = nullptr;  ///< ASan's fake stack or TSan's fiber, when compiled in
+};
+
+class ASYNCIO_API TaskControl : public ReadyNode {
+ public:
+  /// Runs the body (or, if not `run`, only destroys it) on the task's own stack.
+  using Invoke = void (*)(TaskControl& control, void* closure, bool run);
+
+  TaskControl() noexcept { is_task = true; }
+  virtual ~TaskControl();
+  TaskControl(const TaskControl&) = delete;
+  TaskControl& operator=(const TaskControl&) = delete;
+
+  TaskState state() const noexcept { return state_.load(std::memory_order_acquire); }
+  bool done() const noexcept { return is_terminal(state()); }
+
+  void add_ref() noexcept { refs_.fetch_add(1, std::memory_order_relaxed); }
+  void drop_ref() noexcept {
+    // The only owner needs no atomic decrement: nobody else can be counting.
+    if (refs_.load(std::memory_order_acquire) == 1 ||
+        refs_.fetch_sub(1, std::memory_order_acq_rel) == 1) {
+      last_ref_gone();
+    }
+  }
+  bool uniquely_owned() const noexcept { return refs_.load(std::memory_order_relaxed) == 1; }
+
+  std::string display_name() const;
+  /// The failure counts as looked at: the exception handler will not hear of it.
+  void mark_observed() noexcept;
+
+  // Everything below belongs to the loop's thread.
+  Fiber fiber;
+  Loop* loop = nullptr;
+  ScopeNode* scope = nullptr;  ///< innermost scope entered
+  Waiter* waiter = nullptr;    ///< the wait it is parked in
+  std::uint32_t no_cancel = 0;      ///< depth of library shields
+  std::uint32_t no_suspend = 0;     ///< depth of NoSuspend guards
+  std::uint16_t budget = 128;       ///< immediate completions left in this slice
+  std::uint16_t swallowed = 0;      ///< cancels thrown into it so far
+  bool observed = false;            ///< somebody looked at the failure
+  bool starting_shielded = false;   ///< made while its maker's delivery was off
+  bool swallow_reported = false;
+  bool abandoned = false;  ///< refused to end: never resumed again, leaked with its stack
+  ScopeNode own_scope;
+  List<CompletionNode> completions;
+  std::exception_ptr exception;
+  std::unique_ptr<std::vector<UniqueFunction<void()>>> done_callbacks;
+  std::shared_ptr<ContextBase> context;
+  Invoke invoke = nullptr;
+  void* closure = nullptr;
+  std::string name;
+  std::uint64_t id = 0;
+  std::uint64_t suspensions = 0;
+  TimePoint created{};
+  TimePoint started{};
+  TimePoint completed{};
+  TimePoint first_cancel{};  ///< when the first cancel was thrown into it
+
+  void set_state(TaskState to) noexcept { state_.store(to, std::memory_order_release); }
+
+ private:
+  void last_ref_gone() noexcept;
+
+  std::atomic<std::uint32_t> refs_{2};  // the maker's handle and the loop
+  std::atomic<TaskState> state_{TaskState::pending};
+};
+
+/// A control block with room for the result.
+template <class T>
+class TaskResult final : public TaskControl {
+ public:
+  ~TaskResult() override {
+    if (state() == TaskState::completed) value.destroy();
+  }
+  Slot<T> value;
+};
+
+/// A counted pointer to a control block.
+class TaskRef {
+ public:
+  TaskRef() noexcept = default;
+  /// Takes over a reference that is already counted.
+  explicit TaskRef(TaskControl* counted) noexcept : control_(counted) {}
+  TaskRef(const TaskRef& other) noexcept : control_(other.control_) {
+    if (control_ != nullptr) control_->add_ref();
+  }
+  TaskRef(TaskRef&& other) noexcept : control_(std::exchange(other.control_, nullptr)) {}
+  TaskRef& operator=(TaskRef other) noexcept {
+    std::swap(control_, other.control_);
+    return *this;
+  }
+  ~TaskRef() {
+    if (control_ != nullptr) control_->drop_ref();
+  }
+
+  static TaskRef share(TaskControl& control) noexcept {
+    control.add_ref();
+    return TaskRef{&control};
+  }
+
+  TaskControl* get() const noexcept { return control_; }
+  TaskControl* operator->() const noexcept { return control_; }
+  TaskControl& operator*() const noexcept { return *control_; }
+  explicit operator bool() const noexcept { return control_ != nullptr; }
+
+ private:
+  TaskControl* control_ = nullptr;
+};
+
+}  // namespace asyncio::detail

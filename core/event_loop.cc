@@ -1,0 +1,146 @@
+#include <asyncio/core/event_loop.h>
+
+#include <stdexcept>
+
+#include <asyncio/core/backends.h>
+#include <asyncio/core/errors.h>
+#include <asyncio/core/internal/loop.h>
+#include <asyncio/core/internal/loop_signals.h>
+
+namespace asyncio {
+namespace {
+
+struct CallbackPost : detail::Post {
+  explicit CallbackPost(UniqueFunction<void()> function)
+      : Post([](Post& post, detail::Loop* loop) {
+          const std::unique_ptr<CallbackPost> self{static_cast<CallbackPost*>(&post)};
+          if (loop != nullptr) self->callback();
+        }),
+        callback(std::move(function)) {}
+  UniqueFunction<void()> callback;
+};
+
+std::unique_ptr<EventLoopInterface> not_null(std::unique_ptr<EventLoopInterface> backend) {
+  if (backend == nullptr) {
+    throw std::invalid_argument("EventLoop over no backend: pass make_backend(name)");
+  }
+  return backend;
+}
+
+detail::Loop& running_loop_or_throw(const char* call) {
+  detail::Loop* loop = detail::Loop::current();
+  if (loop == nullptr) {
+    throw NoRunningLoopError(std::string{call} +
+                             " where no loop runs: call it inside asyncio::run(...)");
+  }
+  return *loop;
+}
+
+}  // namespace
+
+// ---- LoopHandle ------------------------------------------------------------------------------------
+
+void LoopHandle::call_soon_threadsafe(UniqueFunction<void()> callback) const {
+  if (!callback) throw std::invalid_argument("call_soon_threadsafe: the callback is empty");
+  auto post = std::make_unique<CallbackPost>(std::move(callback));
+  if (shared_->closed.load() || !shared_->inbox->push(*post)) {
+    throw ClosedError(
+        "call_soon_threadsafe: the loop is gone; keep it alive until its threads have ended, or ask "
+        "closed() first");
+  }
+  static_cast<void>(post.release());
+}
+
+bool LoopHandle::closed() const noexcept { return shared_->closed.load(); }
+
+// ---- EventLoop -------------------------------------------------------------------------------------
+
+EventLoop::EventLoop() : EventLoop(make_backend("auto")) {}
+
+EventLoop::EventLoop(std::unique_ptr<EventLoopInterface> backend, const LoopOptions& options)
+    : loop_(std::make_unique<detail::Loop>(*this, not_null(std::move(backend)), options)) {}
+
+EventLoop::~EventLoop() = default;
+
+void EventLoop::run() {
+  loop_->check_not_nested("EventLoop::run");
+  loop_->run_until_idle();
+}
+
+void EventLoop::run_main(detail::TaskControl& main) { loop_->run_main(main); }
+
+detail::Scope& EventLoop::root_scope_for_main() {
+  loop_->check_not_nested("run(main)");
+  loop_->check_fork("run(main)");
+  loop_->claim_thread();
+  return loop_->root();
+}
+
+detail::Scope& EventLoop::owner_scope() {
+  detail::TaskControl* self = loop_->current_task();
+  return self == nullptr ? loop_->root() : self->scope->owner();
+}
+
+void EventLoop::stop() { loop_->stop(); }
+
+void EventLoop::call_soon(UniqueFunction<void()> callback) {
+  if (!callback) throw std::invalid_argument("call_soon: the callback is empty");
+  loop_->call_soon(std::move(callback));
+}
+
+TimerId EventLoop::call_at(TimePoint when, UniqueFunction<void()> callback) {
+  if (!callback) throw std::invalid_argument("call_at: the callback is empty");
+  return loop_->reactor().add_callback(when, Duration::zero(), false, std::move(callback));
+}
+
+void EventLoop::call_soon_threadsafe(UniqueFunction<void()> callback) {
+  LoopHandle{loop_->shared()}.call_soon_threadsafe(std::move(callback));
+}
+
+LoopHandle EventLoop::handle() { return LoopHandle{loop_->shared()}; }
+
+std::uint64_t EventLoop::add_signal_handler(int signo, UniqueFunction<void(int)> callback) {
+  return loop_->signals().add(signo, std::move(callback));
+}
+
+bool EventLoop::remove_signal_handler(std::uint64_t id_or_signo) {
+  return id_or_signo < detail::LoopSignals::first_id
+             ? loop_->signals().remove_all(static_cast<int>(id_or_signo))
+             : loop_->signals().remove(id_or_signo);
+}
+
+void EventLoop::set_exception_handler(UniqueFunction<void(const ExceptionContext&)> handler) {
+  loop_->set_exception_handler(std::move(handler));
+}
+
+EventLoopInterface& EventLoop::backend() noexcept { return loop_->backend(); }
+const EventLoopInterface& EventLoop::backend() const noexcept { return loop_->backend(); }
+
+LoopStatistics EventLoop::statistics() const { return loop_->statistics(); }
+TimePoint EventLoop::now() const noexcept { return loop_->reactor().now(); }
+
+std::vector<AnyTask> EventLoop::tasks() const {
+  std::vector<AnyTask> handles;
+  for (detail::TaskRef& task : loop_->living_tasks()) handles.emplace_back(std::move(task));
+  return handles;
+}
+
+std::string EventLoop::dump() const { return loop_->dump(); }
+
+void EventLoop::after_fork() { loop_->reactor().after_fork(); }
+
+bool EventLoop::is_running() const noexcept { return loop_->running(); }
+
+// ---- The running loop ------------------------------------------------------------------------------
+
+EventLoop& get_event_loop() { return running_loop_or_throw("get_event_loop()").face(); }
+
+void call_soon(UniqueFunction<void()> callback) {
+  running_loop_or_throw("call_soon(...)").face().call_soon(std::move(callback));
+}
+
+TimerId call_at(TimePoint when, UniqueFunction<void()> callback) {
+  return running_loop_or_throw("call_at(...)").face().call_at(when, std::move(callback));
+}
+
+}  // namespace asyncio

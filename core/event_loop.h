@@ -1,0 +1,233 @@
+// The scheduler: tasks, timers, callbacks and posts over one EventLoopInterface.
+#pragma once
+
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include <asyncio/core/event_loop_interface.h>
+#include <asyncio/core/export.h>
+#include <asyncio/core/task.h>
+#include <asyncio/core/test_clock.h>
+#include <asyncio/core/time.h>
+#include <asyncio/core/timer_id.h>
+#include <asyncio/core/unique_function.h>
+
+namespace asyncio {
+
+namespace detail {
+class Loop;
+struct LoopShared;
+}  // namespace detail
+
+/// How a loop behaves.
+struct LoopOptions {
+  /// Usable bytes of a task's stack, rounded up to pages; 0: 256 KiB (512 KiB under sanitizers).
+  std::size_t stack_size = 0;
+  /// Exact time stamps on tasks and a report of callbacks and slices over 100 ms, on stderr.
+  bool debug = false;
+  /// Virtual time, for tests.
+  TestClock* clock = nullptr;
+  /// Shuffles each turn's ready tasks, reproducibly, for tests; unset: the environment variable
+  /// ASYNCIO_SHUFFLE_SEED, else first in, first out.
+  std::optional<std::uint64_t> shuffle_seed = {};
+  /// How long a task may go on ignoring its cancellation before it is reported by name, and at the
+  /// end of run() abandoned.
+  Duration shutdown_grace = std::chrono::seconds{5};
+  /// Reports a stack overflow by name through a SIGSEGV handler (earlier handlers are kept and
+  /// called).  The only signal disposition the library touches unasked.
+  bool report_stack_overflow = true;
+};
+
+/// What the exception handler of a loop is told.
+struct ExceptionContext {
+  std::string message;           ///< what happened, for a person
+  std::exception_ptr exception;  ///< may be null
+  AnyTask task;                  ///< may name no task
+};
+
+/// Counters of a loop since it was made.
+struct LoopStatistics {
+  std::uint64_t turns = 0;          ///< times the loop looked at timers and posts
+  std::uint64_t backend_waits = 0;  ///< calls into the backend, each one system call or more
+  std::uint64_t switches = 0;       ///< times a task was resumed
+  std::uint64_t tasks_created = 0;
+  std::size_t tasks_alive = 0;
+  std::size_t ready = 0;       ///< tasks and callbacks that wait for their turn
+  std::size_t timers = 0;      ///< armed deadlines of every kind
+  std::size_t fd_waiters = 0;  ///< tasks parked on descriptors
+  std::uint64_t posts = 0;     ///< things other threads left here
+  std::size_t stacks = 0;      ///< mapped
+  std::size_t stacks_free = 0;
+};
+
+/// A loop as other threads may hold it: copyable, and good for posting only.
+///
+/// While one is alive, a loop whose tasks are all blocked waits for a post rather than report a
+/// deadlock.
+/// Threads: any.
+class ASYNCIO_API LoopHandle {
+ public:
+  /// Has `callback` called on the loop's thread, in the order of posting.
+  /// Throws: ClosedError when the loop is gone; std::invalid_argument for an empty callback.
+  /// Cost: two allocations; a system call only if the loop sleeps.
+  void call_soon_threadsafe(UniqueFunction<void()> callback) const;
+  /// The same, under the name executors use.
+  void post(UniqueFunction<void()> callback) const { call_soon_threadsafe(std::move(callback)); }
+
+  /// Is the loop gone?
+  bool closed() const noexcept;
+
+ private:
+  friend class EventLoop;
+  explicit LoopHandle(std::shared_ptr<detail::LoopShared> shared) : shared_(std::move(shared)) {}
+  std::shared_ptr<detail::LoopShared> shared_;
+};
+
+/// The scheduler over one backend.
+///
+/// Threads: everything but call_soon_threadsafe(), handle() and stop() belongs to one thread.
+/// A callback runs on the loop's own stack: it may create tasks and set futures, but not suspend.
+class ASYNCIO_API EventLoop {
+ public:
+  /// On the backend "auto" chooses.
+  /// Throws: BackendError.
+  EventLoop();
+  /// On this backend.
+  /// Throws: std::invalid_argument for null.
+  explicit EventLoop(std::unique_ptr<EventLoopInterface> backend, const LoopOptions& options = {});
+  /// Cancels and joins what is left, as the end of run(main) does.
+  ~EventLoop();
+  EventLoop(const EventLoop&) = delete;
+  EventLoop& operator=(const EventLoop&) = delete;
+
+  /// Runs `main` as a task named "main" until it has ended, then cancels and joins every task left
+  /// on this loop, and returns or rethrows what main did.  A failure among the leftovers goes to
+  /// the exception handler.
+  ///
+  /// May be called again, also after it threw.
+  /// Throws: what main threw; TaskCancelledException if main ended cancelled; NestedRunError;
+  /// DeadlockError when nothing could ever wake main; InvalidStateError when stop() ended it first;
+  /// what a callback threw while no exception handler is set.
+  template <std::invocable F>
+  auto run(F&& main) -> detail::BodyResult<F>;
+
+  /// Runs until nothing is left to wait for, or stop().  Tasks and callbacks that are left stay for
+  /// the next run.
+  /// Throws: NestedRunError; DeadlockError if tasks are left that nothing could ever wake; what a
+  /// callback threw while no exception handler is set.
+  void run();
+
+  /// Makes the current run return once the current callback or task slice has ended; what is queued
+  /// stays for the next run.  Outside a run: the next one returns at once.
+  /// Threads: any.
+  void stop();
+
+  /// As the free create_task(), but also from outside any run and from host code: the task belongs
+  /// to the loop's root, unless the caller is a task of this loop.
+  template <std::invocable F>
+  auto create_task(F&& body, std::string_view name = {}) -> Task<detail::BodyResult<F>> {
+    return detail::spawn(owner_scope(), std::forward<F>(body), name, 0, TaskPriority::work);
+  }
+  template <std::invocable F>
+  auto create_task(F&& body, const TaskOptions& options) -> Task<detail::BodyResult<F>> {
+    return detail::spawn(owner_scope(), std::forward<F>(body), options.name, options.stack_size,
+                         options.priority);
+  }
+
+  /// Calls `callback` in the next turn, in order.
+  void call_soon(UniqueFunction<void()> callback);
+  /// Calls `callback` once, after `delay`.  del_timer() revokes it.
+  template <DurationLike D>
+  TimerId call_later(D delay, UniqueFunction<void()> callback) {
+    return add_timer(to_duration(delay), std::move(callback), false);
+  }
+  /// Calls `callback` once, at `when` or, if that has passed, in the next turn.
+  TimerId call_at(TimePoint when, UniqueFunction<void()> callback);
+  /// As EventLoopInterface::add_timer.
+  template <DurationLike D>
+  TimerId add_timer(D interval, UniqueFunction<void()> callback, bool persistent = true) {
+    return backend().add_timer(to_duration(interval), std::move(callback), persistent);
+  }
+  bool del_timer(TimerId id) { return backend().del_timer(id); }
+
+  /// As LoopHandle::call_soon_threadsafe.
+  /// Threads: any, while the loop is known to live; else use a handle().
+  void call_soon_threadsafe(UniqueFunction<void()> callback);
+  LoopHandle handle();
+
+  /// Calls `callback` on the loop, with the signal's number, each time `signo` arrives (bursts may
+  /// coalesce).  Several handlers for one signal all run; the signal's former disposition comes
+  /// back when the last one goes.
+  /// Throws: InvalidStateError if another loop has the signal; std::invalid_argument for a number
+  /// that is no signal or cannot be caught.
+  std::uint64_t add_signal_handler(int signo, UniqueFunction<void(int)> callback);
+  /// Removes one handler by its id, or all of this loop for a signal number (ids start above 64).
+  bool remove_signal_handler(std::uint64_t id_or_signo);
+
+  /// Sets who hears of failures nobody awaited, callbacks that threw, leftovers at the end of run,
+  /// groups destroyed with errors, resources that failed to close, observers and done callbacks.
+  /// Empty: such failures go to stderr, and a callback's exception out of run().
+  /// What the handler itself throws goes to stderr.
+  void set_exception_handler(UniqueFunction<void(const ExceptionContext&)> handler);
+
+  EventLoopInterface& backend() noexcept;
+  const EventLoopInterface& backend() const noexcept;
+
+  LoopStatistics statistics() const;
+  /// The loop's clock: real or virtual.
+  TimePoint now() const noexcept;
+  /// Every living task, oldest first.
+  std::vector<AnyTask> tasks() const;
+  /// One paragraph a task: name, state, what it waits for, where.  Runs no task.
+  std::string dump() const;
+
+  /// In the child of a fork: makes the loop usable there, apart from the parent's.
+  /// Throws: BackendError.
+  void after_fork();
+
+  /// Is a run in progress?
+  bool is_running() const noexcept;
+
+  /// For the library.
+  detail::Loop& impl() const noexcept { return *loop_; }
+
+ private:
+  detail::Scope& owner_scope();
+  detail::Scope& root_scope_for_main();
+  void run_main(detail::TaskControl& main);
+
+  std::unique_ptr<detail::Loop> loop_;
+};
+
+/// The loop that runs on this thread.
+/// Throws: NoRunningLoopError.
+ASYNCIO_API ASYNCIO_API_STABLE EventLoop& get_event_loop();
+
+/// As the members of the running loop.
+/// Throws: NoRunningLoopError.
+ASYNCIO_API void call_soon(UniqueFunction<void()> callback);
+ASYNCIO_API TimerId call_at(TimePoint when, UniqueFunction<void()> callback);
+template <DurationLike D>
+TimerId call_later(D delay, UniqueFunction<void()> callback) {
+  return get_event_loop().call_later(delay, std::move(callback));
+}
+
+template <std::invocable F>
+auto EventLoop::run(F&& main) -> detail::BodyResult<F> {
+  auto task = detail::spawn(root_scope_for_main(), std::forward<F>(main), "main", 0,
+                            TaskPriority::work);
+  run_main(task.control());
+  detail::check_result(task.control());
+  return task.typed_control().value.take();
+}
+
+}  // namespace asyncio

@@ -1,0 +1,138 @@
+// The contract between the runtime and a backend (select, libevent, libev, or a third party's).
+//
+// The runtime owns timers, ordering, exceptions, cross-thread wake-ups, descriptor bookkeeping and
+// the "nothing left" decision.  A backend only answers: *wait until T, and say which descriptors
+// are ready.*  So backends agree by construction, and a fake clock works on all of them.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include <asyncio/core/export.h>
+#include <asyncio/core/time.h>
+#include <asyncio/core/timer_id.h>
+#include <asyncio/core/unique_function.h>
+
+namespace asyncio {
+
+namespace detail {
+class Reactor;
+}
+
+/// Directions of readiness, as a set of bits.
+enum class Interest : std::uint8_t { none = 0, read = 1, write = 2, both = 3 };
+
+constexpr Interest operator|(Interest a, Interest b) noexcept {
+  return static_cast<Interest>(static_cast<std::uint8_t>(a) | static_cast<std::uint8_t>(b));
+}
+constexpr Interest operator&(Interest a, Interest b) noexcept {
+  return static_cast<Interest>(static_cast<std::uint8_t>(a) & static_cast<std::uint8_t>(b));
+}
+constexpr Interest operator~(Interest a) noexcept {
+  return static_cast<Interest>(~static_cast<std::uint8_t>(a) & 3U);
+}
+constexpr bool any(Interest a) noexcept { return a != Interest::none; }
+
+/// Where a backend's wait() reports what it found.
+class ASYNCIO_API ReadySink {
+ public:
+  /// `fd` is ready in these directions.  An error or hang-up counts as ready in both.
+  /// May be called more than once for one fd, and for an fd nobody waits on.
+  virtual void ready(int fd, Interest directions) noexcept = 0;
+
+  /// `fd` turned out not to be an open descriptor; the backend watches it no more.
+  virtual void dead(int fd) noexcept = 0;
+
+ protected:
+  ~ReadySink() = default;
+};
+
+/// One event loop over one native mechanism.
+///
+/// The public face works alone: timers and run().  An EventLoop over it adds tasks.
+///
+/// Threads: the thread that made it.
+class ASYNCIO_API ASYNCIO_API_STABLE EventLoopInterface {
+ public:
+  EventLoopInterface(const EventLoopInterface&) = delete;
+  EventLoopInterface& operator=(const EventLoopInterface&) = delete;
+  virtual ~EventLoopInterface();
+
+  /// "ev", "event", "select", or a third party's name.
+  std::string_view type() const noexcept { return type_; }
+
+  /// Runs timers until none is left or stop() is called.  Not for an interface that an EventLoop
+  /// has taken over: that is EventLoop::run().
+  /// Throws: NestedRunError inside run(); what a callback threw, after which run() may be called
+  /// again and the other callbacks still run.
+  void run();
+
+  /// Makes run() return once the current callback has ended.  Before run(): makes the next one
+  /// return at once.  Twice is once.
+  void stop();
+
+  /// Calls `callback` after `interval`, then every `interval` if `persistent` (due times are
+  /// computed from the previous due time, missed ones are skipped).  A one-shot interval of zero or
+  /// less means the next turn.  Never inside this call, never early.
+  /// Throws: std::invalid_argument for an empty callback, NaN, or a persistent interval that is
+  /// not positive.
+  /// Cost: O(log n), two allocations.
+  template <DurationLike D>
+  TimerId add_timer(D interval, UniqueFunction<void()> callback, bool persistent = true) {
+    return add_timer_impl(to_duration(interval), std::move(callback), persistent);
+  }
+
+  /// Removes the timer; its callback will not run, even if it is due in this turn.
+  /// Returns whether there was one: false for an id that has fired, was removed, or never was.
+  bool del_timer(TimerId id);
+
+ protected:
+  /// How exactly wait() meets a deadline of its own accord.
+  enum class Precision {
+    coarse,  ///< whole milliseconds or worse: the runtime adds a timerfd for what is finer
+    exact,   ///< to the timer slack of the thread
+  };
+
+  /// For a backend's constructor.  `type` is what type() gives.
+  EventLoopInterface(std::string type, Precision precision);
+
+ private:
+  friend class detail::Reactor;
+
+  // ---- The backend's half.  Called by the runtime on the loop's thread, never nested.  -----------
+
+  /// Watches `fd` for exactly `wanted` from now on, level-triggered; Interest::none ends it.
+  ///
+  /// A registration is sticky: it stays, without system calls, until changed.  The same `wanted`
+  /// again means "assert it anew with the kernel": the descriptor behind the number may have been
+  /// closed and another one opened.
+  ///
+  /// Returns 0, or the errno that explains why the fd cannot be watched (EBADF, EPERM for a regular
+  /// file, ENOMEM…).  A mechanism that learns of it only later says ReadySink::dead.  Ending the
+  /// watch of an fd that is closed already is not an error.
+  virtual int watch(int fd, Interest wanted) noexcept = 0;
+
+  /// Blocks until a watched fd is ready or `until` has come, whichever is first, and reports every
+  /// ready fd once.  `until` <= now only polls; TimePoint::max() waits for ever.  Waking early (a
+  /// signal) is allowed; waking before `until` for lack of precision is not a fault of a coarse
+  /// backend but it must not busy-wait: round up.
+  /// Throws: BackendError if the mechanism itself has failed.
+  virtual void wait(TimePoint until, ReadySink& sink) = 0;
+
+  /// In the child of a fork: makes a kernel object of its own, so that nothing done here reaches
+  /// the parent, and asserts every registration on it.
+  /// Throws: BackendError.
+  virtual void after_fork() = 0;
+
+  // ------------------------------------------------------------------------------------------------
+
+  TimerId add_timer_impl(Duration interval, UniqueFunction<void()> callback, bool persistent);
+
+  std::string type_;
+  Precision precision_;
+  std::unique_ptr<detail::Reactor> reactor_;
+};
+
+}  // namespace asyncio

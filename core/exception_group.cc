@@ -1,0 +1,139 @@
+#include <asyncio/core/exception_group.h>
+
+#include <cxxabi.h>
+
+#include <cstdlib>
+#include <memory>
+#include <typeinfo>
+#include <utility>
+
+#include <nlohmann/json.hpp>
+
+namespace asyncio {
+namespace {
+
+std::string with_lines(const std::string& message, const std::vector<std::exception_ptr>& list) {
+  std::string text = message;
+  for (const auto& exception : list) text += "\n  - " + describe(exception);
+  return text;
+}
+
+std::string type_of_current_exception() {
+  const std::type_info* type = abi::__cxa_current_exception_type();
+  if (type == nullptr) return "unknown type";
+  int status = 0;
+  const std::unique_ptr<char, void (*)(void*)> name{
+      abi::__cxa_demangle(type->name(), nullptr, nullptr, &status), &std::free};
+  return status == 0 ? name.get() : type->name();
+}
+
+std::string summary(const std::vector<GatherException::Input>& inputs) {
+  std::size_t failed = 0;
+  std::size_t cancelled = 0;
+  std::size_t total = 0;
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    if (inputs[i].first_place != i) continue;
+    ++total;
+    if (inputs[i].cancelled) {
+      ++cancelled;
+    } else if (inputs[i].exception != nullptr) {
+      ++failed;
+    }
+  }
+  std::string text = "gather() failed: " + std::to_string(failed) + " of " +
+                     std::to_string(total) + " task(s) failed, " +
+                     std::to_string(total - failed - cancelled) + " succeeded";
+  if (cancelled != 0) text += ", " + std::to_string(cancelled) + " cancelled";
+  return text;
+}
+
+std::vector<std::exception_ptr> in_order(const std::vector<GatherException::Input>& inputs,
+                                         const std::vector<std::size_t>& order) {
+  std::vector<std::exception_ptr> list;
+  list.reserve(order.size());
+  for (const std::size_t index : order) list.push_back(inputs[index].exception);
+  return list;
+}
+
+// what() without the lines ExceptionGroup adds.
+std::string first_line(const char* text) {
+  const std::string whole = text;
+  return whole.substr(0, whole.find('\n'));
+}
+
+}  // namespace
+
+std::string describe(const std::exception_ptr& exception) {
+  if (exception == nullptr) return "no exception";
+  try {
+    std::rethrow_exception(exception);
+  } catch (const std::exception& e) {
+    return type_of_current_exception() + ": " + e.what();
+  } catch (...) {
+    return "an exception of type " + type_of_current_exception();
+  }
+}
+
+ExceptionGroup::ExceptionGroup(const std::string& message,
+                               std::vector<std::exception_ptr> exceptions)
+    : Error(with_lines(message, exceptions)), exceptions_(std::move(exceptions)) {}
+ExceptionGroup::~ExceptionGroup() = default;
+
+GatherException::GatherException(std::vector<Input> inputs, const std::vector<std::size_t>& order)
+    : ExceptionGroup(summary(inputs), in_order(inputs, order)) {
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    Input& input = inputs[i];
+    const bool counts = input.first_place == i;
+    names_.push_back(std::move(input.task_name));
+    was_cancelled_.push_back(input.cancelled);
+    if (input.exception != nullptr) {
+      exceptions_.emplace(i, input.exception);
+      if (counts) ++(input.cancelled ? cancelled_ : failed_);
+    } else {
+      results_.emplace(i, std::move(input.result));
+      if (counts) ++succeeded_;
+    }
+  }
+  if (!order.empty()) first_ = exceptions_.at(order.front());
+}
+GatherException::~GatherException() = default;
+
+std::exception_ptr GatherException::exception(std::size_t index) const {
+  const auto found = exceptions_.find(index);
+  return found == exceptions_.end() ? nullptr : found->second;
+}
+
+std::string GatherException::detailed_report() const {
+  std::string text = first_line(what());
+  for (std::size_t i = 0; i < names_.size(); ++i) {
+    text += "\n  [" + std::to_string(i) + "] " + names_[i] + ": ";
+    if (!has_failed(i)) {
+      text += "succeeded";
+    } else {
+      text += (was_cancelled_[i] ? "cancelled: " : "failed: ") + describe(exception(i));
+    }
+  }
+  return text;
+}
+
+std::string GatherException::to_json() const {
+  nlohmann::ordered_json report = {{"message", first_line(what())},
+                                   {"failed", failed_},
+                                   {"cancelled", cancelled_},
+                                   {"succeeded", succeeded_},
+                                   {"tasks", nlohmann::ordered_json::array()}};
+  for (std::size_t i = 0; i < names_.size(); ++i) {
+    const bool failed = has_failed(i);
+    nlohmann::ordered_json task = {
+        {"index", i},
+        {"name", names_[i]},
+        {"state", !failed ? "completed" : was_cancelled_[i] ? "cancelled" : "failed"},
+        {"error", nullptr}};
+    if (failed) task["error"] = describe(exception(i));
+    report["tasks"].push_back(std::move(task));
+  }
+  // A message may hold any bytes: what is not UTF-8 becomes U+FFFD.
+  return report.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+}
+
+}  // namespace asyncio

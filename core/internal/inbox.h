@@ -1,0 +1,60 @@
+// What other threads and signal handlers leave for a loop: a lock-free list and a wake-up.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+namespace asyncio::detail {
+
+class Loop;
+
+/// One thing left for a loop.  `run` is called once, and frees it: on the loop's thread with
+/// `loop`, or with null if the loop closes first.
+struct Post {
+  explicit Post(void (*runner)(Post&, Loop*)) noexcept : run(runner) {}
+  void (*run)(Post&, Loop*);
+  Post* next = nullptr;
+};
+
+/// First in, first out.  Objects are never freed, only reused: a thread that still holds one after
+/// its loop is gone finds it closed, or sees its post refused by `run`.
+class Inbox {
+ public:
+  /// An open inbox with an eventfd.
+  /// Throws: Error when out of descriptors.
+  static Inbox& open();
+  /// Drops what is left (with null) and gives the object back.
+  void close() noexcept;
+
+  /// Takes over `post`.  False if closed: the post is still the caller's.
+  /// Threads: any.  Cost: one atomic exchange; a write(2) if the loop sleeps.
+  bool push(Post& post) noexcept;
+
+  /// Wakes the loop.  Threads: any; async-signal-safe.
+  void wake() noexcept;
+
+  // The loop's side.
+  bool has_posts() const noexcept { return head_.load(std::memory_order_relaxed) != nullptr; }
+  /// Everything posted so far, oldest first.
+  Post* take_all() noexcept;
+  /// Between these two, posts write to wake_fd().  begin_sleep() is false if there is work already.
+  bool begin_sleep() noexcept;
+  void end_sleep() noexcept { sleeping_.store(false, std::memory_order_relaxed); }
+  int wake_fd() const noexcept { return wake_fd_; }
+  /// Empties the eventfd.
+  void drain() noexcept;
+  /// In the child of a fork: an eventfd of its own.
+  void after_fork();
+
+ private:
+  static Post* closed_mark() noexcept;
+
+  std::atomic<Post*> head_{nullptr};
+  std::atomic<bool> sleeping_{false};
+  std::atomic<bool> wake_requested_{false};
+  std::atomic<int> writers_{0};
+  int wake_fd_ = -1;
+  Inbox* next_idle_ = nullptr;
+};
+
+}  // namespace asyncio::detail

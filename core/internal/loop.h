@@ -1,0 +1,243 @@
+// The loop behind EventLoop: ready queue, fibers, turn, exception handling.  See core/DESIGN.md.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <map>
+#include <memory>
+#include <optional>
+#include <random>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <pthread.h>
+
+#include <asyncio/core/detail/scope.h>
+#include <asyncio/core/detail/task_control.h>
+#include <asyncio/core/event_loop.h>
+#include <asyncio/core/internal/fiber.h>
+#include <asyncio/core/internal/reactor.h>
+#include <asyncio/core/internal/stack_pool.h>
+
+namespace asyncio::detail {
+
+class LoopSignals;
+class ThreadPool;
+
+/// What handles outside share with the loop.
+struct LoopShared {
+  Inbox* inbox = nullptr;
+  std::atomic<bool> closed{false};
+  std::atomic<bool> stop_requested{false};
+};
+
+/// What `task` waits for, for a person; see AnyTask::wait_reason().
+std::string wait_text(const TaskControl& task);
+
+/// Has `callback` called from the loop; what it throws goes to the exception handler.
+void schedule_done_callback(Loop& loop, UniqueFunction<void()> callback);
+
+/// First in, first out, through ReadyNode::next_ready.
+class ReadyList {
+ public:
+  bool empty() const noexcept { return head_ == nullptr; }
+  ReadyNode* front() const noexcept { return head_; }
+  void push_back(ReadyNode& node) noexcept {
+    node.next_ready = nullptr;
+    if (head_ == nullptr) {
+      head_ = &node;
+    } else {
+      tail_->next_ready = &node;
+    }
+    tail_ = &node;
+  }
+  ReadyNode* pop_front() noexcept {
+    ReadyNode* node = head_;
+    head_ = node->next_ready;
+    return node;
+  }
+  /// Takes over all of `other`, behind what is here.
+  void splice_back(ReadyList& other) noexcept {
+    if (other.empty()) return;
+    if (head_ == nullptr) {
+      head_ = other.head_;
+    } else {
+      tail_->next_ready = other.head_;
+    }
+    tail_ = other.tail_;
+    other.head_ = nullptr;
+  }
+
+ private:
+  ReadyNode* head_ = nullptr;
+  ReadyNode* tail_ = nullptr;
+};
+
+/// A callback in the ready queue.
+struct ReadyCallback : ReadyNode {
+  explicit ReadyCallback(UniqueFunction<void()> function) : callback(std::move(function)) {}
+  UniqueFunction<void()> callback;
+};
+
+class Loop {
+ public:
+  Loop(EventLoop& face, std::unique_ptr<EventLoopInterface> backend, const LoopOptions& options);
+  ~Loop();
+  Loop(const Loop&) = delete;
+  Loop& operator=(const Loop&) = delete;
+
+  /// The loop running on this thread, or null.
+  static Loop* current() noexcept;
+
+  EventLoop& face() noexcept { return face_; }
+  EventLoopInterface& backend() noexcept { return *backend_; }
+  Reactor& reactor() noexcept { return reactor_; }
+  const LoopOptions& options() const noexcept { return options_; }
+  Scope& root() noexcept { return *root_; }
+  TaskControl* current_task() const noexcept { return current_; }
+  bool on_own_thread() const noexcept { return ::pthread_equal(owner_, ::pthread_self()) != 0; }
+  bool running() const noexcept { return running_; }
+  std::uint64_t turn() const noexcept { return turns_; }
+
+  // ---- Running (loop_turn.cc) ---------------------------------------------------------------------
+  void run_main(TaskControl& main);
+  void run_until_idle();
+  void stop() noexcept;
+  /// Throws NestedRunError if any loop runs on this thread.
+  void check_not_nested(const char* call) const;
+  void check_fork(const char* call) const;
+  /// The calling thread is the loop's from now on.
+  void claim_thread() noexcept { owner_ = ::pthread_self(); }
+
+  // ---- Ready queue and switching (suspend.cc) -----------------------------------------------------
+  void make_ready(ReadyNode& node) noexcept {
+    ready_[node.priority].push_back(node);
+    ++ready_count_;
+  }
+  /// Runs others until something makes `self` ready again.
+  void park(TaskControl& self) noexcept;
+  /// To the back of the queue.  Delivers no cancel.
+  void yield(TaskControl& self) noexcept {
+    make_ready(self);
+    park(self);
+  }
+  void call_soon(UniqueFunction<void()> callback);
+  /// Where a task that has ended goes.
+  [[noreturn]] void leave(Fiber& ended) noexcept;
+  ThreadState& thread() noexcept { return thread_; }
+  /// Is there an exception in flight in the running code?
+  bool unwinding() const noexcept { return thread_.exceptions->uncaught != 0; }
+
+  // ---- Tasks (task_lifecycle.cc) ------------------------------------------------------------------
+  StackPool& stacks_of(std::size_t usable_size);
+  std::size_t default_stack_size() const noexcept { return options_.stack_size; }
+  void task_created(TaskControl& task) noexcept;
+  void task_started(TaskControl& task) noexcept;
+  [[noreturn]] void task_ended(TaskControl& task, TaskState end) noexcept;
+  /// The cheap clock of task time stamps: exact in debug mode, else to the kernel's tick.
+  TimePoint stamp() noexcept;
+  std::size_t alive() const noexcept { return alive_count_; }
+  std::vector<TaskRef> living_tasks() const;
+
+  // ---- Failures (failures.cc) ---------------------------------------------------------------------
+  /// Tells the exception handler, or stderr.
+  void report(std::string message, std::exception_ptr exception, TaskControl* task) noexcept;
+  /// A callback threw: to the handler if one is set, else out of run().
+  void callback_failed(std::exception_ptr exception, const char* what) noexcept;
+  void set_exception_handler(UniqueFunction<void(const ExceptionContext&)> handler) {
+    handler_ = std::move(handler);
+  }
+
+  // ---- Other threads ------------------------------------------------------------------------------
+  const std::shared_ptr<LoopShared>& shared() const noexcept { return shared_; }
+  ThreadPool& threads();
+  LoopSignals& signals() noexcept { return *signals_; }
+  /// Sources that could wake a task although nothing is armed: worker threads, signals, handles.
+  std::size_t foreign_sources = 0;
+  std::size_t thread_jobs = 0;
+
+  LoopStatistics statistics() const;
+  std::string dump() const;
+
+  /// For the stack overflow report: whose guard page is this, if any of the running task?
+  TaskControl* task_of_guard(const std::byte* address) const noexcept;
+
+ private:
+  friend class EventLoop;
+
+  struct RunGuard;
+
+  /// One turn after the other until `finished` or nothing is left.  True: finished.
+  template <class Finished>
+  bool drive(Finished&& finished);
+  void run_ready() noexcept;
+  void resume(TaskControl& task) noexcept;
+  void form_batch() noexcept;
+  void shuffle_batch() noexcept;
+  void run_callback(ReadyNode& node) noexcept;
+  void take_posts();
+  bool poll_due() noexcept;
+  bool wait_or_finish();
+  void wait_virtual();
+  bool could_be_woken() const noexcept;
+  void wind_up(bool hold_callbacks);
+  void abandon_survivors();
+  ReadyNode* take_ready_callback() noexcept;
+  void reset_root();
+  TimePoint trim_stacks(TimePoint now) noexcept;
+
+  EventLoop& face_;
+  LoopOptions options_;
+  std::unique_ptr<EventLoopInterface> backend_;
+  Reactor& reactor_;
+  std::shared_ptr<LoopShared> shared_;
+
+  // Hot: touched on every switch.
+  ThreadState thread_;
+  TaskControl* current_ = nullptr;
+  ReadyList batch_;                 ///< this turn's snapshot
+  std::array<ReadyList, 3> ready_;  ///< the next turn's, by priority
+  std::size_t ready_count_ = 0;  ///< in ready_, not in batch_
+  std::uint32_t slice_ = 0;      ///< direct switches left until the loop's own stack has a look
+  std::uint64_t switches_ = 0;
+  std::uint64_t turns_ = 0;
+  Fiber main_fiber_;
+  Fiber dying_;  ///< the last task that ended, while it leaves its stack
+
+  // Turn
+  bool running_ = false;
+  bool stopping_ = false;
+  bool winding_up_ = false;  ///< callbacks are held back: only tasks run
+  ReadyList held_;
+  std::uint32_t slice_length_ = 64;
+  TimePoint last_poll_{};   ///< real time
+  TimePoint slice_began_{};  ///< real time
+  Post* posts_ = nullptr;    ///< taken from the inbox, not yet run; oldest first
+  Post* posts_tail_ = nullptr;
+  std::uint64_t posts_taken_ = 0;
+  std::uint64_t backend_waits_ = 0;
+  std::exception_ptr callback_failure_;
+  std::optional<std::minstd_rand> shuffle_;
+
+  // Tasks
+  std::unique_ptr<Scope> root_;
+  std::map<std::size_t, std::unique_ptr<StackPool>> pools_;
+  StackPool* default_pool_ = nullptr;
+  TimePoint next_trim_ = TimePoint::max();
+  std::vector<TaskRef> abandoned_;
+  TimePoint stamp_{};
+  std::int64_t stamp_tick_ = 0;
+  std::uint64_t created_count_ = 0;
+  std::size_t alive_count_ = 0;
+
+  UniqueFunction<void(const ExceptionContext&)> handler_;
+  std::unique_ptr<ThreadPool> threads_;
+  std::unique_ptr<LoopSignals> signals_;
+  pthread_t owner_;
+};
+
+}  // namespace asyncio::detail

@@ -1,0 +1,151 @@
+#include <asyncio/core/internal/loop_signals.h>
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+#include <mutex>
+#include <stdexcept>
+#include <string>
+#include <utility>
+
+#include <asyncio/core/errors.h>
+#include <asyncio/core/internal/loop.h>
+
+namespace asyncio::detail {
+namespace {
+
+constexpr int signal_count = 65;
+
+// One signal of the process.
+struct Route {
+  std::atomic<Inbox*> inbox{nullptr};  // of the loop that has it
+  std::atomic<bool> arrived{false};
+  struct sigaction before {};  // what was there; guarded by router_mutex
+};
+
+std::array<Route, signal_count> routes;
+std::atomic<bool> any_arrived{false};
+std::mutex router_mutex;
+
+// Async-signal-safe: atomics and a write(2).
+void on_signal(int signo) {
+  Route& route = routes[static_cast<std::size_t>(signo)];
+  Inbox* inbox = route.inbox.load();
+  if (inbox == nullptr) return;
+  route.arrived.store(true);
+  any_arrived.store(true);
+  inbox->wake();
+}
+
+void claim(int signo, Inbox& inbox) {
+  const std::lock_guard lock{router_mutex};
+  Route& route = routes[static_cast<std::size_t>(signo)];
+  if (route.inbox.load() != nullptr) {
+    throw InvalidStateError("add_signal_handler(" + std::to_string(signo) +
+                            "): another loop has this signal; a signal belongs to one loop, which "
+                            "can pass it on with call_soon_threadsafe(...)");
+  }
+  route.arrived.store(false);
+  route.inbox.store(&inbox);
+  struct sigaction ours {};
+  ours.sa_handler = &on_signal;
+  ours.sa_flags = SA_RESTART;
+  ::sigfillset(&ours.sa_mask);
+  if (::sigaction(signo, &ours, &route.before) != 0) {
+    const int error = errno;
+    route.inbox.store(nullptr);
+    throw std::invalid_argument("add_signal_handler(" + std::to_string(signo) +
+                                "): " + std::strerror(error));
+  }
+}
+
+void give_back(int signo) noexcept {
+  const std::lock_guard lock{router_mutex};
+  Route& route = routes[static_cast<std::size_t>(signo)];
+  ::sigaction(signo, &route.before, nullptr);
+  route.inbox.store(nullptr);
+}
+
+}  // namespace
+
+LoopSignals::~LoopSignals() {
+  for (const auto& [signo, list] : handlers_) {
+    give_back(signo);
+    for (const Handler& handler : list) forget(handler);
+  }
+}
+
+std::uint64_t LoopSignals::add(int signo, UniqueFunction<void(int)> callback, bool keeps_alive) {
+  if (signo <= 0 || signo >= signal_count) {
+    throw std::invalid_argument("add_signal_handler(" + std::to_string(signo) +
+                                "): there is no such signal");
+  }
+  if (!callback) throw std::invalid_argument("add_signal_handler: the callback is empty");
+  const auto found = handlers_.find(signo);
+  if (found == handlers_.end()) claim(signo, loop_.reactor().inbox());
+  const std::uint64_t id = next_id_++;
+  handlers_[signo].push_back(
+      {id, keeps_alive, std::make_shared<UniqueFunction<void(int)>>(std::move(callback))});
+  if (keeps_alive) ++loop_.foreign_sources;
+  return id;
+}
+
+void LoopSignals::forget(const Handler& handler) noexcept {
+  if (handler.keeps_alive) --loop_.foreign_sources;
+}
+
+bool LoopSignals::remove(std::uint64_t id) {
+  for (auto& [signo, list] : handlers_) {
+    const auto found = std::find_if(list.begin(), list.end(),
+                                    [&](const Handler& handler) { return handler.id == id; });
+    if (found == list.end()) continue;
+    forget(*found);
+    list.erase(found);
+    if (list.empty()) {
+      give_back(signo);
+      handlers_.erase(signo);
+    }
+    return true;
+  }
+  return false;
+}
+
+bool LoopSignals::remove_all(int signo) {
+  const auto found = handlers_.find(signo);
+  if (found == handlers_.end()) return false;
+  for (const Handler& handler : found->second) forget(handler);
+  give_back(signo);
+  handlers_.erase(found);
+  return true;
+}
+
+void LoopSignals::dispatch() {
+  if (handlers_.empty() || !any_arrived.load(std::memory_order_relaxed)) return;
+  any_arrived.store(false);
+  std::vector<std::pair<int, Handler>> due;
+  for (const auto& [signo, list] : handlers_) {
+    if (!routes[static_cast<std::size_t>(signo)].arrived.exchange(false)) continue;
+    for (const Handler& handler : list) due.emplace_back(signo, handler);
+  }
+  // A signal of another loop cleared the shared flag with ours: it is that loop's again.
+  for (const Route& route : routes) {
+    if (route.arrived.load()) any_arrived.store(true);
+  }
+  for (const auto& [signo, handler] : due) {
+    const auto found = handlers_.find(signo);
+    const auto same = [&, id = handler.id](const Handler& other) { return other.id == id; };
+    if (found == handlers_.end() || std::none_of(found->second.begin(), found->second.end(), same)) {
+      continue;  // removed by a handler before it
+    }
+    try {
+      (*handler.callback)(signo);
+    } catch (...) {
+      loop_.callback_failed(std::current_exception(), "a signal handler");
+    }
+  }
+}
+
+}  // namespace asyncio::detail

@@ -1,0 +1,443 @@
+#include <asyncio/core/internal/reactor.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <climits>
+#include <cstring>
+#include <string>
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include <asyncio/core/detail/task_control.h>
+#include <asyncio/core/errors.h>
+#include <asyncio/core/internal/loop.h>
+
+namespace asyncio::detail {
+namespace {
+
+std::atomic<std::uint64_t> forks{0};
+
+// A registration made without a system call is checked if nothing has happened for this long: long
+// enough that a loaded loop never pays, short enough that nobody notices.
+constexpr Duration verify_after = std::chrono::milliseconds{1};
+
+// Waits in a row that end early and report nothing: the kernel object holds a registration that can
+// no longer be named (a closed descriptor with a living duplicate), so it is made anew.
+constexpr unsigned most_empty_wakeups = 64;
+
+std::string fd_text(const char* call, int fd) {
+  return std::string{call} + "(fd " + std::to_string(fd) + ")";
+}
+
+struct FdWaiter : Waiter {
+  FdWaiter(int descriptor, Direction which) noexcept
+      : Waiter(which == Direction::read ? WaitKind::fd_readable : WaitKind::fd_writable,
+               reinterpret_cast<const void*>(static_cast<std::intptr_t>(descriptor))),
+        fd(descriptor),
+        direction(which) {}
+  int fd;
+  Direction direction;
+  bool dead = false;  ///< broken because the descriptor was found closed, not by notify_closing
+};
+
+}  // namespace
+
+std::uint64_t fork_generation() noexcept {
+  static const bool registered = [] {
+    ::pthread_atfork(nullptr, nullptr, [] { forks.fetch_add(1, std::memory_order_relaxed); });
+    return true;
+  }();
+  static_cast<void>(registered);
+  return forks.load(std::memory_order_relaxed);
+}
+
+struct Reactor::CallbackTimer : TimerNode {
+  CallbackTimer(Reactor& owner_reactor, std::uint64_t name, Duration every, bool again,
+                UniqueFunction<void()> function)
+      : TimerNode(&Reactor::fire_callback),
+        reactor(owner_reactor),
+        id(name),
+        interval(every),
+        persistent(again),
+        callback(std::move(function)) {}
+  Reactor& reactor;
+  std::uint64_t id;
+  Duration interval;
+  bool persistent;
+  UniqueFunction<void()> callback;
+};
+
+Reactor::Reactor(EventLoopInterface& backend)
+    : backend_(backend), inbox_(&Inbox::open()), generation_(fork_generation()) {}
+
+Reactor::~Reactor() {
+  inbox_->close();
+  if (timerfd_ >= 0) ::close(timerfd_);
+}
+
+// Not in the constructor: the backend's half of the object does not exist yet there.
+void Reactor::start() {
+  started_ = true;
+  if (const int error = backend_.watch(inbox_->wake_fd(), Interest::read); error != 0) {
+    throw BackendError("backend '" + backend_.type_ + "' could not watch the loop's wake-up fd: " +
+                       std::strerror(error));
+  }
+  if (backend_.precision_ == EventLoopInterface::Precision::exact) return;
+  timerfd_ = ::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+  if (timerfd_ < 0) {
+    throw BackendError("backend '" + backend_.type_ + "' could not make its timerfd: " +
+                       std::strerror(errno));
+  }
+  if (const int error = backend_.watch(timerfd_, Interest::read); error != 0) {
+    throw BackendError("backend '" + backend_.type_ + "' could not watch the loop's timerfd: " +
+                       std::strerror(error));
+  }
+}
+
+// ---- Timers ----------------------------------------------------------------------------------------
+
+TimerId Reactor::add_callback(TimePoint first, Duration interval, bool persistent,
+                              UniqueFunction<void()> callback) {
+  const std::uint64_t id = next_callback_++;
+  auto timer =
+      std::make_unique<CallbackTimer>(*this, id, interval, persistent, std::move(callback));
+  CallbackTimer& node = *timer;
+  callbacks_.emplace(id, std::move(timer));
+  timers_.arm(node, first);
+  return TimerId{id};
+}
+
+bool Reactor::remove_callback(TimerId id) noexcept {
+  const auto found = callbacks_.find(id.value);
+  if (found == callbacks_.end()) return false;
+  timers_.disarm(*found->second);
+  std::erase(held_, static_cast<TimerNode*>(found->second.get()));
+  callbacks_.erase(found);
+  return true;
+}
+
+void Reactor::fire_callback(TimerNode& node) {
+  auto& timer = static_cast<CallbackTimer&>(node);
+  Reactor& reactor = timer.reactor;
+  if (reactor.holding_) {
+    reactor.held_.push_back(&node);
+    return;
+  }
+  // The callback may remove its own timer, so what it runs from must not live in the timer.
+  UniqueFunction<void()> callback = std::move(timer.callback);
+  const std::uint64_t id = timer.id;
+  if (!timer.persistent) {
+    reactor.callbacks_.erase(id);
+    callback();
+    return;
+  }
+  // Re-armed first, from the previous due time: no drift; what was missed is skipped, not replayed.
+  TimePoint next = deadline_after(timer.deadline, timer.interval);
+  const TimePoint now = reactor.now();
+  if (next <= now) {
+    const auto missed = (now - timer.deadline) / timer.interval;
+    next = deadline_after(timer.deadline, timer.interval * missed + timer.interval);
+  }
+  reactor.timers_.arm(timer, next);
+  struct PutBack {
+    Reactor& reactor;
+    std::uint64_t id;
+    UniqueFunction<void()>& callback;
+    ~PutBack() {
+      const auto found = reactor.callbacks_.find(id);
+      if (found != reactor.callbacks_.end()) found->second->callback = std::move(callback);
+    }
+  } put_back{reactor, id, callback};
+  callback();
+}
+
+void Reactor::hold_callbacks(bool hold) {
+  holding_ = hold;
+  if (hold) return;
+  for (TimerNode* node : held_) timers_.rearm_as_is(*node);
+  held_.clear();
+}
+
+std::size_t Reactor::fire_due(TimePoint now, std::uint64_t limit) {
+  std::size_t fired = 0;
+  std::vector<TimerNode*> too_new;  // armed in this turn, due already: next turn
+  struct PutBack {
+    TimerHeap& timers;
+    std::vector<TimerNode*>& nodes;
+    ~PutBack() {
+      for (TimerNode* node : nodes) timers.rearm_as_is(*node);
+    }
+  } put_back{timers_, too_new};
+  while (!timers_.empty() && timers_.earliest() <= now) {
+    TimerNode& node = timers_.top();
+    timers_.disarm(node);
+    if (node.sequence >= limit) {
+      too_new.push_back(&node);
+      continue;
+    }
+    ++fired;
+    node.fire(node);
+  }
+  return fired;
+}
+
+// ---- Waiting ---------------------------------------------------------------------------------------
+
+void Reactor::arm_timerfd(TimePoint deadline) {
+  // Lazily: a timer set too early costs one extra turn when it fires; most deadlines go away before.
+  if (deadline >= timerfd_deadline_) return;
+  itimerspec spec{};
+  const auto since_epoch = std::max(deadline.time_since_epoch(), Duration{1});
+  const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(since_epoch);
+  spec.it_value.tv_sec = seconds.count();
+  spec.it_value.tv_nsec = (since_epoch - seconds).count();
+  ::timerfd_settime(timerfd_, TFD_TIMER_ABSTIME, &spec, nullptr);
+  timerfd_deadline_ = deadline;
+}
+
+void Reactor::wait(TimePoint until) {
+  if (!started_) start();
+  const bool may_block = until > Clock::now();
+  if (may_block && !unverified_.empty()) {
+    const TimePoint check_at = Clock::now() + verify_after;
+    if (until > check_at) {
+      reports_ = 0;
+      backend_.wait(check_at, *this);
+      if (reports_ == 0 && Clock::now() >= check_at) verify_waits();
+      settle_unclaimed();
+      return;
+    }
+  }
+  if (may_block && timerfd_ >= 0 && until != TimePoint::max()) arm_timerfd(until);
+  reports_ = 0;
+  backend_.wait(until, *this);
+  if (may_block && reports_ == 0 && Clock::now() < until) {
+    if (++empty_wakeups_ >= most_empty_wakeups) {
+      empty_wakeups_ = 0;
+      backend_.after_fork();
+    }
+  } else {
+    empty_wakeups_ = 0;
+  }
+  settle_unclaimed();
+}
+
+void Reactor::ready(int fd, Interest directions) noexcept {
+  ++reports_;
+  if (fd == inbox_->wake_fd()) {
+    inbox_->drain();
+    return;
+  }
+  if (fd == timerfd_) {
+    std::uint64_t expirations = 0;
+    [[maybe_unused]] const auto got = ::read(timerfd_, &expirations, sizeof expirations);
+    timerfd_deadline_ = TimePoint::max();
+    return;
+  }
+  if (fd < 0 || static_cast<std::size_t>(fd) >= fds_.size()) return;
+  FdEntry& entry = fds_[static_cast<std::size_t>(fd)];
+  bool claimed = false;
+  for (const Direction direction : {Direction::read, Direction::write}) {
+    if (!any(directions & interest_of(direction))) continue;
+    Waiter*& waiter = entry.waiter[static_cast<int>(direction)];
+    if (waiter == nullptr) continue;
+    claimed = true;
+    --fd_waiters_;
+    wake(*std::exchange(waiter, nullptr));
+  }
+  if (claimed) {
+    entry.unclaimed = 0;
+  } else {
+    unclaimed_.push_back(fd);
+  }
+}
+
+void Reactor::dead(int fd) noexcept {
+  ++reports_;
+  if (fd < 0 || static_cast<std::size_t>(fd) >= fds_.size()) return;
+  wake_dead(fd);
+  forget(fd);
+}
+
+void Reactor::wake_dead(int fd) noexcept {
+  FdEntry& entry = fds_[static_cast<std::size_t>(fd)];
+  for (Waiter*& waiter : entry.waiter) {
+    if (waiter == nullptr) continue;
+    --fd_waiters_;
+    static_cast<FdWaiter&>(*waiter).dead = true;
+    wake(*std::exchange(waiter, nullptr), Wake::broken);
+  }
+}
+
+void Reactor::forget(int fd) noexcept {
+  FdEntry& entry = fds_[static_cast<std::size_t>(fd)];
+  entry.registered = Interest::none;
+  entry.unclaimed = 0;
+}
+
+// A registration nobody waits on is kept for one more turn (the task is probably about to wait
+// again), then dropped: it would make every wait return at once.
+void Reactor::settle_unclaimed() {
+  for (const int fd : unclaimed_) {
+    FdEntry& entry = fds_[static_cast<std::size_t>(fd)];
+    if (!any(entry.registered)) continue;
+    if (++entry.unclaimed < 2) continue;
+    entry.unclaimed = 0;
+    Interest keep = Interest::none;
+    for (const Direction direction : {Direction::read, Direction::write}) {
+      if (entry.waiter[static_cast<int>(direction)] != nullptr) {
+        keep = keep | interest_of(direction);
+      }
+    }
+    unregister(fd, entry.registered & ~keep);
+  }
+  unclaimed_.clear();
+}
+
+void Reactor::unregister(int fd, Interest directions) noexcept {
+  FdEntry& entry = fds_[static_cast<std::size_t>(fd)];
+  entry.registered = entry.registered & ~directions;
+  backend_.watch(fd, entry.registered);
+  if (::fcntl(fd, F_GETFD) < 0) {
+    // Closed without notice, yet still ready: a duplicate keeps the kernel's registration alive,
+    // and no system call can name it any more.  A new kernel object has none of that.
+    entry.registered = Interest::none;
+    backend_.watch(fd, Interest::none);
+    try {
+      backend_.after_fork();
+    } catch (const BackendError&) {  // out of descriptors: tried again at the next report
+    }
+  }
+}
+
+// The waits that trusted an old registration: is it still the same file?
+void Reactor::verify_waits() {
+  for (const int fd : std::exchange(unverified_, {})) {
+    FdEntry& entry = fds_[static_cast<std::size_t>(fd)];
+    entry.unverified = false;
+    if (entry.waiter[0] == nullptr && entry.waiter[1] == nullptr) continue;
+    if (backend_.watch(fd, entry.registered) == EBADF || ::fcntl(fd, F_GETFD) < 0) {
+      wake_dead(fd);
+      backend_.watch(fd, Interest::none);
+      forget(fd);
+    }
+  }
+}
+
+// ---- Descriptors -----------------------------------------------------------------------------------
+
+bool Reactor::abort_fd_wait(Waiter& waiter) noexcept {
+  auto& wait = static_cast<FdWaiter&>(waiter);
+  Reactor& reactor = waiter.task->loop->reactor();
+  reactor.fds_[static_cast<std::size_t>(wait.fd)].waiter[static_cast<int>(wait.direction)] = nullptr;
+  --reactor.fd_waiters_;
+  return true;
+}
+
+Wake Reactor::wait_fd(TaskControl& self, int fd, Direction direction, const TimePoint* deadline,
+                      const char* call) {
+  const int slot = static_cast<int>(direction);
+  const Interest wanted = interest_of(direction);
+  const bool known = fd >= 0 && static_cast<std::size_t>(fd) < fds_.size();
+  const bool trusted = known && any(fds_[static_cast<std::size_t>(fd)].registered & wanted) &&
+                       fds_[static_cast<std::size_t>(fd)].last_task[slot] == self.id &&
+                       fds_[static_cast<std::size_t>(fd)].waiter[slot] == nullptr;
+  if (!trusted) {
+    struct stat info {};
+    if (::fstat(fd, &info) != 0) {
+      const int error = errno;
+      throw FdError(fd_text(call, fd) + ": " + std::strerror(error) +
+                        "; wait on a descriptor that is open, and call notify_closing(fd) before "
+                        "closing one that may be waited on",
+                    error);
+    }
+    if (!known) fds_.resize(std::max<std::size_t>(static_cast<std::size_t>(fd) + 1, fds_.size() * 2));
+    FdEntry& entry = fds_[static_cast<std::size_t>(fd)];
+    const bool same_file = entry.device == info.st_dev && entry.inode == info.st_ino;
+    if (!same_file) wake_dead(fd);  // their file is gone; this one is not theirs
+    if (entry.waiter[slot] != nullptr) {
+      throw BusyError(fd_text(call, fd) + ": task '" + entry.waiter[slot]->task->display_name() +
+                      "' already waits for that; one task at a time may wait on a descriptor in "
+                      "one direction");
+    }
+    entry.device = info.st_dev;
+    entry.inode = info.st_ino;
+    const bool always_ready = S_ISREG(info.st_mode) || S_ISDIR(info.st_mode);
+    if (!always_ready) {
+      const Interest before = same_file ? entry.registered : Interest::none;
+      const int error = backend_.watch(fd, before | wanted);
+      if (error != 0 && error != EPERM) {
+        backend_.watch(fd, Interest::none);
+        forget(fd);
+        throw FdError(fd_text(call, fd) + ": " + std::strerror(error), error);
+      }
+      entry.registered = error == 0 ? before | wanted : Interest::none;
+      entry.unclaimed = 0;
+    }
+    if (always_ready || !any(entry.registered)) {  // what epoll refuses never has to be waited for
+      self.loop->yield(self);
+      return Wake::completed;
+    }
+    entry.last_task[slot] = self.id;
+  } else {
+    FdEntry& entry = fds_[static_cast<std::size_t>(fd)];
+    if (!entry.unverified) {
+      entry.unverified = true;
+      unverified_.push_back(fd);
+    }
+  }
+  FdWaiter waiter{fd, direction};
+  waiter.abort = &abort_fd_wait;
+  fds_[static_cast<std::size_t>(fd)].waiter[slot] = &waiter;
+  ++fd_waiters_;
+  const Wake outcome =
+      deadline == nullptr ? suspend(self, waiter) : suspend_until(self, waiter, *deadline);
+  if (outcome == Wake::broken) {
+    if (waiter.dead) {
+      throw FdError(fd_text(call, fd) + ": " + std::strerror(EBADF) +
+                        "; it was closed while task '" + self.display_name() +
+                        "' waited on it: call notify_closing(fd) before close(fd)",
+                    EBADF);
+    }
+    throw ClosedError(fd_text(call, fd) + ": closed by notify_closing while task '" +
+                      self.display_name() + "' waited on it");
+  }
+  rethrow_cancel(self, outcome);
+  return outcome;
+}
+
+void Reactor::notify_closing(int fd) {
+  if (fd < 0 || static_cast<std::size_t>(fd) >= fds_.size()) return;
+  FdEntry& entry = fds_[static_cast<std::size_t>(fd)];
+  for (Waiter*& waiter : entry.waiter) {
+    if (waiter == nullptr) continue;
+    --fd_waiters_;
+    wake(*std::exchange(waiter, nullptr), Wake::broken);
+  }
+  if (any(entry.registered)) backend_.watch(fd, Interest::none);
+  forget(fd);
+  entry.device = 0;
+  entry.inode = 0;
+}
+
+void Reactor::after_fork() {
+  backend_.after_fork();  // first: until then every change would reach the parent's kernel object
+  generation_ = fork_generation();
+  if (started_) backend_.watch(inbox_->wake_fd(), Interest::none);
+  inbox_->after_fork();
+  if (timerfd_ >= 0) {
+    backend_.watch(timerfd_, Interest::none);
+    ::close(timerfd_);
+    timerfd_ = -1;
+    timerfd_deadline_ = TimePoint::max();
+  }
+  if (started_) start();
+}
+
+}  // namespace asyncio::detail

@@ -1,0 +1,128 @@
+// What the runtime adds to a backend so that all backends are alike: timers, the table of watched
+// descriptors, the wake-up descriptor and the precise timer.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <unordered_map>
+#include <vector>
+
+#include <sys/types.h>
+
+#include <asyncio/core/detail/waiter.h>
+#include <asyncio/core/event_loop_interface.h>
+#include <asyncio/core/internal/inbox.h>
+#include <asyncio/core/internal/timer_heap.h>
+#include <asyncio/core/test_clock.h>
+#include <asyncio/core/timer_id.h>
+#include <asyncio/core/unique_function.h>
+
+namespace asyncio::detail {
+
+enum class Direction : std::uint8_t { read = 0, write = 1 };
+
+constexpr Interest interest_of(Direction direction) noexcept {
+  return direction == Direction::read ? Interest::read : Interest::write;
+}
+
+/// Bumped in the child of every fork: a loop made before it must not be used before after_fork().
+std::uint64_t fork_generation() noexcept;
+
+class Reactor final : public ReadySink {
+ public:
+  explicit Reactor(EventLoopInterface& backend);
+  ~Reactor();
+
+  static Reactor& of(EventLoopInterface& backend) noexcept { return *backend.reactor_; }
+
+  // ---- Time -------------------------------------------------------------------------------------
+  TimePoint now() const noexcept { return clock_ == nullptr ? Clock::now() : clock_->now(); }
+  void set_clock(TestClock* clock) noexcept { clock_ = clock; }
+  TestClock* clock() const noexcept { return clock_; }
+
+  TimerHeap& timers() noexcept { return timers_; }
+  TimerId add_callback(TimePoint first, Duration interval, bool persistent,
+                       UniqueFunction<void()> callback);
+  bool remove_callback(TimerId id) noexcept;
+  std::size_t callback_count() const noexcept { return callbacks_.size(); }
+  /// While held, callback timers that are due wait: the loop only unwinds its tasks.
+  void hold_callbacks(bool hold);
+
+  /// Fires, in order, what is due at `now` and was armed before sequence number `limit`.
+  /// Throws: what a callback threw; the rest fires in the next call.
+  std::size_t fire_due(TimePoint now, std::uint64_t limit);
+
+  // ---- Waiting ----------------------------------------------------------------------------------
+  /// One wait of the backend, at most until `until`; wakes the tasks whose descriptors are ready.
+  /// Spends no time when until <= now.  Returns early when it likes.
+  void wait(TimePoint until);
+
+  Inbox& inbox() noexcept { return *inbox_; }
+
+  // ---- Descriptors ------------------------------------------------------------------------------
+  /// Parks the current task until `fd` is ready in `direction`.
+  /// Throws: FdError, BusyError, ClosedError (by notify_closing), Cancelled.
+  Wake wait_fd(TaskControl& self, int fd, Direction direction, const TimePoint* deadline,
+               const char* call);
+  /// Wakes the waiters of `fd` with ClosedError and forgets the registration.
+  void notify_closing(int fd);
+  std::size_t fd_waiters() const noexcept { return fd_waiters_; }
+
+  /// The child of a fork: kernel objects of its own.
+  void after_fork();
+  bool forked() const noexcept { return generation_ != fork_generation(); }
+
+  void* owner = nullptr;  ///< the Loop that has taken the interface over, if any
+  bool stop_requested = false;
+  bool running = false;
+
+  // ReadySink
+  void ready(int fd, Interest directions) noexcept override;
+  void dead(int fd) noexcept override;
+
+ private:
+  struct FdEntry {
+    Waiter* waiter[2] = {nullptr, nullptr};
+    std::uint64_t last_task[2] = {0, 0};  ///< who waited last: another one means a fresh look
+    dev_t device = 0;                     ///< with inode: which file the number stood for
+    ino_t inode = 0;
+    Interest registered = Interest::none;
+    std::uint8_t unclaimed = 0;  ///< times it was ready and nobody waited
+    bool unverified = false;     ///< in unverified_
+  };
+  struct CallbackTimer;
+
+  void start();
+  void arm_timerfd(TimePoint deadline);
+  void settle_unclaimed();
+  void verify_waits();
+  void wake_dead(int fd) noexcept;
+  void forget(int fd) noexcept;
+  void unregister(int fd, Interest directions) noexcept;
+  static bool abort_fd_wait(Waiter& waiter) noexcept;
+  static void fire_callback(TimerNode& node);
+
+  EventLoopInterface& backend_;
+  TestClock* clock_ = nullptr;
+  TimerHeap timers_;
+  std::unordered_map<std::uint64_t, std::unique_ptr<CallbackTimer>> callbacks_;
+  std::uint64_t next_callback_ = 1;
+  std::vector<TimerNode*> held_;
+  bool holding_ = false;
+
+  Inbox* inbox_;
+  int timerfd_ = -1;
+  TimePoint timerfd_deadline_ = TimePoint::max();  ///< for when it is set; may be too early
+  bool started_ = false;
+
+  std::vector<FdEntry> fds_;
+  std::vector<int> unclaimed_;   ///< ready in this wait without a waiter
+  std::vector<int> unverified_;  ///< waited on anew without a system call
+  std::size_t fd_waiters_ = 0;
+  unsigned reports_ = 0;       ///< ready() calls of this wait
+  unsigned empty_wakeups_ = 0;  ///< waits in a row that ended early and reported nothing
+  std::uint64_t generation_;
+};
+
+}  // namespace asyncio::detail

@@ -1,0 +1,178 @@
+// The scope tree: cancelling, shielding, joining.  Every walk is iterative: a tree may be 10,000 deep.
+#include <asyncio/core/detail/scope.h>
+
+#include <asyncio/core/detail/task_control.h>
+#include <asyncio/core/internal/loop.h>
+
+namespace asyncio::detail {
+namespace {
+
+// Whatever the task waits in is ended, if it is this node's cancel that it would see there.
+void deliver(ScopeNode& node) noexcept {
+  TaskControl* task = node.task;
+  if (task == nullptr || task->scope != &node || task->waiter == nullptr) return;
+  Waiter& waiter = *task->waiter;
+  if (!waiter.cancellable) return;
+  waiter.cancellable = false;  // abort is asked at most once
+  if (waiter.abort == nullptr || waiter.abort(waiter)) wake(waiter, Wake::cancelled);
+}
+
+void deadline_passed(TimerNode& node) {
+  Scope& scope = static_cast<ScopeTimer&>(node).scope;
+  scope.deadline_hit = true;
+  cancel_node(scope, CancelReason::deadline, {});
+}
+
+}  // namespace
+
+Scope& ScopeNode::owner() noexcept {
+  ScopeNode* node = this;
+  while (node->is_task) node = node->parent;
+  return static_cast<Scope&>(*node);
+}
+
+std::shared_ptr<const CancelCause> ScopeNode::visible_cause() const {
+  bool beyond_task = false;
+  for (const ScopeNode* node = this; node != nullptr; node = node->parent) {
+    if (node->cancel_called) {
+      if (!beyond_task || node->cause->reason != CancelReason::user) return node->cause;
+      auto seen = std::make_shared<CancelCause>(*node->cause);
+      seen->reason = CancelReason::parent;
+      return seen;
+    }
+    if (node->shield) break;
+    beyond_task = beyond_task || node->is_task;
+  }
+  return std::make_shared<const CancelCause>();
+}
+
+void refresh_effective(ScopeNode& top) noexcept {
+  ScopeNode* node = &top;
+  for (;;) {
+    const bool effective = node->cancel_called || (!node->shield && node->parent != nullptr &&
+                                                   node->parent->effective);
+    const bool changed = effective != node->effective;
+    node->effective = effective;
+    if (changed && effective) deliver(*node);
+    if (changed && !node->children.empty()) {
+      node = node->children.front();
+      continue;
+    }
+    // The next node in depth-first order, without leaving `top`.
+    for (;;) {
+      if (node == &top) return;
+      ScopeNode* parent = node->parent;
+      if (node->next != parent->children.end()) {
+        node = static_cast<ScopeNode*>(node->next);
+        break;
+      }
+      node = parent;
+    }
+  }
+}
+
+void cancel_node(ScopeNode& node, CancelReason reason, std::string text) {
+  if (node.cancel_called) return;
+  auto cause = std::make_shared<CancelCause>();
+  cause->reason = reason;
+  cause->text = std::move(text);
+  if (const TaskControl* self = current_task_control(); self != nullptr) {
+    cause->source = self->display_name();
+  }
+  node.cause = std::move(cause);
+  node.cancel_called = true;
+  refresh_effective(node);
+}
+
+void set_node_shield(ScopeNode& node, bool shield) noexcept {
+  if (node.shield == shield) return;
+  node.shield = shield;
+  refresh_effective(node);
+}
+
+Scope::Scope(Loop& owner_loop) noexcept : loop(owner_loop), deadline(*this, &deadline_passed) {}
+
+Scope::~Scope() {
+  loop.reactor().timers().disarm(deadline);
+  failed.for_each([](ScopeNode& node) { node.unlink(); });
+  if (destroy_face != nullptr) destroy_face(face);
+}
+
+void Scope::enter(TaskControl& self) {
+  entered = true;
+  task = &self;
+  parent = self.scope;
+  parent->children.push_back(*this);
+  self.scope = this;
+  effective = cancel_called || visible_parent_cancelled();
+}
+
+Wake Scope::join(TaskControl& self) {
+  if (living == 0) return Wake::completed;
+  Waiter waiter{WaitKind::scope, this};
+  waiter.abort = [](Waiter& aborted) noexcept {
+    const_cast<Scope*>(static_cast<const Scope*>(aborted.object))->joiner = nullptr;
+    return true;
+  };
+  joiner = &waiter;
+  return suspend(self, waiter);
+}
+
+void Scope::leave(TaskControl& self) {
+  loop.reactor().timers().disarm(deadline);
+  const bool cancelled_before = effective;
+  joining = true;
+  if (living != 0 || on_leave != nullptr) {
+    const NoCancel shielded{self};
+    if (living != 0) {
+      // What is left inside is cancelled, but the scope itself was not: it must not absorb for it.
+      List<ScopeNode>& inside = children;
+      inside.for_each([](ScopeNode& child) {
+        cancel_node(child, CancelReason::parent, "its scope ended");
+      });
+      join(self);
+    }
+    if (on_leave != nullptr) on_leave(*this, cancelled_before);
+  }
+  ended = true;
+  unlink();
+  self.scope = parent;
+  failed.for_each([this](ScopeNode& node) {
+    TaskControl& child = *node.task;
+    child.mark_observed();
+    loop.report("task '" + child.display_name() + "' failed and nobody awaited it",
+                child.exception, &child);
+  });
+}
+
+void Scope::set_deadline(TimePoint when) {
+  TimerHeap& timers = loop.reactor().timers();
+  timers.disarm(deadline);
+  if (when == TimePoint::max() || cancel_called || ended) {
+    deadline.deadline = when;
+    return;
+  }
+  if (when <= loop.reactor().now()) {
+    deadline.deadline = when;
+    deadline_hit = true;
+    cancel_node(*this, CancelReason::deadline, {});
+    return;
+  }
+  timers.arm(deadline, when);
+}
+
+void Scope::child_started(ScopeNode& child) noexcept {
+  child.parent = this;
+  children.push_back(child);
+  ++living;
+}
+
+void Scope::child_ended(TaskControl& child) noexcept {
+  child.own_scope.unlink();
+  child.own_scope.parent = nullptr;
+  --living;
+  if (living == 0 && joiner != nullptr) wake(*std::exchange(joiner, nullptr));
+  if (on_child_end != nullptr) on_child_end(*this, child);
+}
+
+}  // namespace asyncio::detail

@@ -1,0 +1,15 @@
+// A task that runs into its guard page ends the process with a message that names it.
+#pragma once
+
+namespace asyncio::detail {
+
+/// Installs the SIGSEGV handler of the process; counted.  A handler that was there is kept, and
+/// called for every fault that is not ours.
+void install_stack_overflow_report() noexcept;
+/// The last one puts the earlier handler back, unless somebody has replaced ours since.
+void uninstall_stack_overflow_report() noexcept;
+
+/// Gives this thread a stack for the handler to run on, unless it has one: the task's own is full.
+void use_alternate_signal_stack() noexcept;
+
+}  // namespace asyncio::detail

@@ -1,0 +1,95 @@
+// Stacks of one size: cut from large slabs, guarded, pooled hot ones first, trimmed when idle.
+//
+// Why slabs: one mapping holds many stacks, so a million tasks fit under vm.max_map_count.  Why
+// MADV_GUARD_INSTALL: it marks page-table entries instead of splitting the mapping.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include <asyncio/core/time.h>
+
+namespace asyncio::detail {
+
+/// How the page below a stack is made to fault.
+enum class StackGuard : std::uint8_t {
+  madvise,   ///< MADV_GUARD_INSTALL, Linux 6.13
+  mprotect,  ///< two mappings a stack: until half of vm.max_map_count is used
+  none,      ///< neither is to be had: unguarded, after one warning
+};
+
+/// The best guard this process can still get; finds out once.
+StackGuard best_stack_guard() noexcept;
+
+class StackPool {
+ public:
+  /// `usable_size`: bytes of a stack, guard not counted; rounded up to pages.
+  explicit StackPool(std::size_t usable_size, StackGuard guard = best_stack_guard());
+  ~StackPool();
+  StackPool(const StackPool&) = delete;
+  StackPool& operator=(const StackPool&) = delete;
+
+  std::size_t usable_size() const noexcept { return size_; }
+
+  /// The top (exclusive) of a stack that is the caller's until given back.
+  /// Throws: Error when no more address space is to be had.
+  /// Cost: a pop; when the pool is empty, the mapping of a slab and a guard.
+  std::byte* acquire() {
+    if (free_.empty()) [[unlikely]] grow();
+    std::byte* top = free_.back();
+    free_.pop_back();
+    if (free_.size() < clean_) clean_ = free_.size();
+    if (free_.size() < low_water_) low_water_ = free_.size();
+    return top;
+  }
+
+  /// Takes a stack back.  Its memory is not touched, so the caller may still be running on it.
+  void release(std::byte* top) noexcept { free_.push_back(top); }  // room was reserved by grow()
+
+  /// Gives the memory of stacks that were not needed lately back to the system, a batch a call.
+  /// Returns when to call again, or nullopt if nothing is left to trim.
+  std::optional<TimePoint> trim(TimePoint now) noexcept;
+
+  /// Is `address` in the guard below one of this pool's stacks?
+  bool in_guard(const std::byte* address) const noexcept;
+
+  std::size_t total() const noexcept { return total_; }
+  std::size_t free_count() const noexcept { return free_.size(); }
+  std::size_t guarded() const noexcept { return guarded_; }
+
+  /// Leaks every slab: a task that refuses to end still lives on one of them.
+  void leak() noexcept { slabs_.clear(); }
+
+  static constexpr std::size_t guard_size = 16 * 1024;
+  /// Stacks that stay warm however long they idle.
+  static constexpr std::size_t keep_warm = 256;
+
+ private:
+  struct Slab {
+    std::byte* base;
+    std::size_t bytes;
+    std::vector<unsigned> valgrind_ids;
+  };
+
+  void grow();
+  bool install_guard(std::byte* at) noexcept;
+
+  std::size_t size_;
+  std::size_t stride_;
+  StackGuard guard_;
+  std::size_t next_slab_ = 16;  ///< stacks in the next slab; doubles
+  std::vector<Slab> slabs_;
+  std::vector<std::byte*> free_;  ///< back: used last, so warmest
+  std::size_t clean_ = 0;         ///< free_[0, clean_) hold no memory
+  std::size_t low_water_ = 0;     ///< fewest free ones since the period began
+  TimePoint period_end_{};
+  std::size_t total_ = 0;
+  std::size_t guarded_ = 0;
+};
+
+/// Bytes of the stack below `top` that have ever been touched, to whole pages.
+std::size_t touched_stack(std::byte* top, std::size_t size) noexcept;
+
+}  // namespace asyncio::detail

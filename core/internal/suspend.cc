@@ -1,0 +1,170 @@
+// Suspending, waking, and delivering cancellation: the rules R2–R6 and R11 in code.
+#include <algorithm>
+
+#include <asyncio/core/detail/waiter.h>
+#include <asyncio/core/errors.h>
+#include <asyncio/core/internal/cancelled_access.h>
+#include <asyncio/core/internal/loop.h>
+
+namespace asyncio::detail {
+namespace {
+
+// Immediate completions a task may have in one slice.
+constexpr std::uint16_t budget_per_slice = 128;
+
+// Cancels a task may swallow before each further one makes it wait first: it must not spin.
+constexpr std::uint16_t patience = 64;
+
+struct DeadlineTimer : TimerNode {
+  explicit DeadlineTimer(Waiter& timed) noexcept : TimerNode(&DeadlineTimer::expire), waiter(timed) {}
+
+  static void expire(TimerNode& node) {
+    Waiter& waiter = static_cast<DeadlineTimer&>(node).waiter;
+    if (waiter.outcome != Wake::pending) return;  // the waker was first (R11)
+    if (waiter.abort != nullptr && !waiter.abort(waiter)) return;
+    wake(waiter, Wake::timed_out);
+  }
+  Waiter& waiter;
+};
+
+bool may_deliver(const TaskControl& self) noexcept {
+  return self.no_cancel == 0 && !self.loop->unwinding();
+}
+
+// A task that keeps swallowing its cancellation waits ever longer before it is told again, and is
+// reported by name when the grace period is over.
+void back_off(TaskControl& self) {
+  Loop& loop = *self.loop;
+  const TimePoint now = loop.reactor().now();
+  if (!self.swallow_reported && now - self.first_cancel >= loop.options().shutdown_grace) {
+    self.swallow_reported = true;
+    loop.report("task '" + self.display_name() + "' has swallowed its cancellation " +
+                    std::to_string(self.swallowed) +
+                    " times and goes on: let Cancelled pass through catch (...) blocks",
+                nullptr, &self);
+  }
+  using std::chrono::milliseconds;
+  const auto doublings = std::min<unsigned>(static_cast<unsigned>(self.swallowed - patience), 8);
+  const NoCancel shielded{self};
+  Waiter pause{WaitKind::timer};
+  suspend_until(self, pause, deadline_after(now, milliseconds{1} * (1 << doublings)));
+}
+
+}  // namespace
+
+// ---- Entering a wait -------------------------------------------------------------------------------
+
+TaskControl* current_task_control() noexcept {
+  Loop* loop = Loop::current();
+  return loop == nullptr ? nullptr : loop->current_task();
+}
+
+TaskControl& enter_shielded_wait(const char* call) {
+  Loop* loop = Loop::current();
+  if (loop == nullptr || loop->current_task() == nullptr) [[unlikely]] {
+    throw NotInTaskError(std::string{call} +
+                         (loop == nullptr
+                              ? " needs a task: it was called where no loop runs; call it inside "
+                                "asyncio::run(...)"
+                              : " needs a task: a loop callback must not suspend; start one with "
+                                "create_task(...) and wait there"));
+  }
+  TaskControl& self = *loop->current_task();
+  if (self.no_suspend != 0) [[unlikely]] {
+    throw InvalidStateError(std::string{call} + " inside a NoSuspend scope of task '" +
+                            self.display_name() + "': end the scope before waiting");
+  }
+  if (loop->reactor().forked()) [[unlikely]] {
+    throw InvalidStateError(std::string{call} +
+                            " in a forked child: call get_event_loop().after_fork() first");
+  }
+  return self;
+}
+
+TaskControl& enter_wait(const char* call) {
+  TaskControl& self = enter_shielded_wait(call);
+  if (self.scope->effective && may_deliver(self)) [[unlikely]] throw_cancelled(self);
+  return self;
+}
+
+void throw_cancelled(TaskControl& self) {
+  if (self.swallowed == 0) self.first_cancel = self.loop->reactor().now();
+  if (self.swallowed < UINT16_MAX) ++self.swallowed;
+  if (self.swallowed > patience) back_off(self);
+  auto cause = self.scope->effective ? self.scope->visible_cause()
+                                     : std::make_shared<const CancelCause>();
+  throw CancelledAccess::make(std::move(cause));
+}
+
+NoCancel::NoCancel(TaskControl& task) noexcept : task_(task) { ++task_.no_cancel; }
+NoCancel::~NoCancel() { --task_.no_cancel; }
+
+// ---- Parking and waking ----------------------------------------------------------------------------
+
+Wake suspend(TaskControl& self, Waiter& waiter) {
+  waiter.task = &self;
+  waiter.cancellable = waiter.cancellable && may_deliver(self);
+  self.waiter = &waiter;
+  self.loop->park(self);
+  return waiter.outcome;
+}
+
+Wake suspend_until(TaskControl& self, Waiter& waiter, TimePoint deadline) {
+  DeadlineTimer timer{waiter};
+  TimerHeap& timers = self.loop->reactor().timers();
+  timers.arm(timer, deadline);
+  const Wake outcome = suspend(self, waiter);
+  timers.disarm(timer);
+  return outcome;
+}
+
+void wake(Waiter& waiter, Wake outcome) noexcept {
+  if (waiter.outcome != Wake::pending) return;
+  waiter.unlink();
+  waiter.outcome = outcome;
+  TaskControl& task = *waiter.task;
+  task.waiter = nullptr;
+  if (task.abandoned) [[unlikely]] return;
+  task.loop->make_ready(task);
+}
+
+void spend_budget(TaskControl& self) {
+  if (self.budget-- > 1) [[likely]] return;
+  self.loop->yield(self);  // no waiter is set, so no cancel can be delivered here
+}
+
+void Loop::park(TaskControl& self) noexcept {
+  ++self.suspensions;
+  if (batch_.empty() && slice_ != 0 && ready_count_ != 0 && !reactor_.inbox().has_posts()) {
+    form_batch();
+  }
+  if (slice_ == 0 || batch_.empty() || !batch_.front()->is_task || stopping_) {
+    current_ = nullptr;
+    switch_fiber(thread_, self.fiber, main_fiber_);
+  } else {
+    --slice_;
+    ++switches_;
+    auto& next = static_cast<TaskControl&>(*batch_.pop_front());
+    current_ = &next;
+    if (&next != &self) switch_fiber(thread_, self.fiber, next.fiber);
+  }
+  self.budget = budget_per_slice;
+}
+
+void Loop::leave(Fiber& ended) noexcept {
+  if (slice_ == 0 || batch_.empty() || !batch_.front()->is_task || stopping_) {
+    current_ = nullptr;
+    leave_fiber(ended, main_fiber_);
+  }
+  --slice_;
+  ++switches_;
+  auto& next = static_cast<TaskControl&>(*batch_.pop_front());
+  current_ = &next;
+  leave_fiber(ended, next.fiber);
+}
+
+void Loop::call_soon(UniqueFunction<void()> callback) {
+  make_ready(*new ReadyCallback{std::move(callback)});
+}
+
+}  // namespace asyncio::detail

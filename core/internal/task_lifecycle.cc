@@ -1,0 +1,314 @@
+// A task from its making to its end.
+#include <algorithm>
+#include <atomic>
+#include <ctime>
+#include <string>
+
+#include <asyncio/core/detail/task_hook.h>
+#include <asyncio/core/errors.h>
+#include <asyncio/core/internal/cancelled_access.h>
+#include <asyncio/core/internal/loop.h>
+#include <asyncio/core/task.h>
+
+namespace asyncio::detail {
+namespace {
+
+std::atomic<std::uint64_t> next_task_id{1};
+
+// A failure whose last handle went on another thread is reported on the loop's.
+struct DisposePost : Post {
+  explicit DisposePost(TaskControl& task) noexcept
+      : Post([](Post& post, Loop*) {
+          auto& self = static_cast<DisposePost&>(post);
+          delete self.control;
+          delete &self;
+        }),
+        control(&task) {}
+  TaskControl* control;
+};
+
+}  // namespace
+
+std::atomic<TaskHook> task_hook{nullptr};
+
+ContextBase::~ContextBase() = default;
+
+void schedule_done_callback(Loop& loop, UniqueFunction<void()> callback) {
+  loop.call_soon([&loop, f = std::move(callback)]() mutable {
+    try {
+      f();
+    } catch (...) {
+      loop.report("a done callback threw", std::current_exception(), nullptr);
+    }
+  });
+}
+
+// ---- Making ----------------------------------------------------------------------------------------
+
+Scope& current_owner_scope(const char* call) {
+  Loop* loop = Loop::current();
+  if (loop == nullptr) [[unlikely]] {
+    throw NoRunningLoopError(std::string{call} +
+                             " needs a running loop on this thread: call it inside "
+                             "asyncio::run(...), or use loop.create_task(...)");
+  }
+  TaskControl* self = loop->current_task();
+  return self == nullptr ? loop->root() : self->scope->owner();
+}
+
+StackPool& Loop::stacks_of(std::size_t usable_size) {
+  if (usable_size == 0 || usable_size == default_pool_->usable_size()) return *default_pool_;
+  // What a task needs to start and to report its own failure; less would overflow at once.
+  constexpr std::size_t smallest = 16 * 1024;
+  constexpr std::size_t granule = 4096;
+  const std::size_t size = (std::max(usable_size, smallest) + granule - 1) / granule * granule;
+  std::unique_ptr<StackPool>& pool = pools_[size];
+  if (pool == nullptr) pool = std::make_unique<StackPool>(size);
+  return *pool;
+}
+
+void* prepare_task(TaskControl& control, Scope& scope, std::string_view name,
+                   std::size_t stack_size, TaskPriority priority, std::size_t size,
+                   std::size_t alignment) {
+  if (scope.ended) [[unlikely]] {
+    throw InvalidStateError(
+        "create_task in scope '" + scope.name +
+        "', which has ended: start tasks while the scope is open, or in an outer one");
+  }
+  Loop& loop = scope.loop;
+  if (!loop.on_own_thread()) [[unlikely]] {
+    throw InvalidStateError(
+        "create_task from a thread that is not the loop's: use call_soon_threadsafe(...) and "
+        "create the task there");
+  }
+  if (!name.empty()) control.name = name;
+  StackPool& pool = loop.stacks_of(stack_size);
+  control.fiber.top = pool.acquire();
+  control.fiber.size = pool.usable_size();
+  control.loop = &loop;
+  control.own_scope.task = &control;
+  control.own_scope.is_task = true;
+  control.own_scope.parent = &scope;
+  control.scope = &control.own_scope;
+  control.priority = static_cast<std::uint8_t>(priority);
+  recycle_stack_memory(control.fiber.top - control.fiber.size, control.fiber.size);
+  const auto top = reinterpret_cast<std::uintptr_t>(control.fiber.top);
+  const std::uintptr_t place = (top - size) & ~(std::max<std::uintptr_t>(alignment, 16) - 1);
+  return reinterpret_cast<void*>(place);
+}
+
+void abandon_prepared(TaskControl& control) noexcept {
+  control.loop->stacks_of(control.fiber.size).release(control.fiber.top);
+  control.loop = nullptr;
+}
+
+void start_task(TaskControl& control) noexcept {
+  Loop& loop = *control.loop;
+  Scope& scope = static_cast<Scope&>(*control.own_scope.parent);
+  make_fiber(control.fiber, static_cast<std::byte*>(control.closure));
+  control.id = next_task_id.fetch_add(1, std::memory_order_relaxed);
+  scope.child_started(control.own_scope);
+  TaskControl* maker = loop.current_task();
+  if (maker != nullptr && maker->context != nullptr) control.context = maker->context->inherit();
+  if (scope.effective || scope.joining) [[unlikely]] {
+    // Made by a cleanup that no cancel may reach: nor may one that was there before reach it (C33).
+    if (maker != nullptr && (maker->no_cancel != 0 || loop.unwinding())) {
+      control.own_scope.shield = true;
+    } else if (scope.joining) {
+      cancel_node(control.own_scope, CancelReason::parent, "its scope is ending");
+    }
+    refresh_effective(control.own_scope);
+  }
+  loop.task_created(control);
+  loop.make_ready(control);
+}
+
+void Loop::task_created(TaskControl& task) noexcept {
+  ++created_count_;
+  ++alive_count_;
+  task.created = stamp_;
+  tell_task_hook(task, TaskMoment::created);
+}
+
+// ---- Running ---------------------------------------------------------------------------------------
+
+TimePoint Loop::stamp() noexcept {
+  if (reactor_.clock() != nullptr || options_.debug) return stamp_ = reactor_.now();
+  timespec coarse{};
+  ::clock_gettime(CLOCK_MONOTONIC_COARSE, &coarse);
+  const std::int64_t tick = coarse.tv_sec * 1'000'000'000 + coarse.tv_nsec;
+  if (tick != stamp_tick_) {
+    stamp_tick_ = tick;
+    stamp_ = Clock::now();
+  }
+  return stamp_;
+}
+
+void run_current_task() noexcept {
+  Loop& loop = *Loop::current();
+  *loop.thread().exceptions = {};
+  TaskControl& task = *loop.current_task();
+  const bool run = !task.own_scope.effective;
+  if (run) {
+    task.set_state(TaskState::running);
+    loop.task_started(task);
+  }
+  TaskState end = run ? TaskState::completed : TaskState::cancelled;
+  try {
+    task.invoke(task, task.closure, run);
+  } catch (const Cancelled& cancelled) {
+    end = TaskState::cancelled;
+    if (task.own_scope.cause == nullptr) {
+      task.own_scope.cause = CancelledAccess::cause(cancelled);
+    }
+  } catch (...) {
+    end = TaskState::failed;
+    task.exception = std::current_exception();
+  }
+  if (!run && task.own_scope.cause == nullptr) task.own_scope.cause = task.own_scope.visible_cause();
+  loop.task_ended(task, end);
+}
+
+void Loop::task_started(TaskControl& task) noexcept {
+  task.started = stamp();
+  tell_task_hook(task, TaskMoment::started);
+}
+
+void Loop::task_ended(TaskControl& task, TaskState end) noexcept {
+  // In this order (semantics.md, "At a task's end"): state, event, waiters, group, done callbacks.
+  task.completed = stamp();
+  task.set_state(end);
+  tell_task_hook(task, end == TaskState::completed ? TaskMoment::completed
+                       : end == TaskState::failed  ? TaskMoment::failed
+                                                   : TaskMoment::cancelled);
+  while (CompletionNode* node = task.completions.pop_front()) node->notify(*node, task);
+  Scope& scope = static_cast<Scope&>(*task.own_scope.parent);
+  scope.child_ended(task);
+  if (end == TaskState::failed && !task.observed) scope.failed.push_back(task.own_scope);
+  if (task.done_callbacks != nullptr) [[unlikely]] {
+    for (auto& callback : *task.done_callbacks) schedule_done_callback(*this, std::move(callback));
+    task.done_callbacks.reset();
+  }
+  --alive_count_;
+  task.context.reset();
+  dying_ = task.fiber;
+  task.fiber = {};
+  current_ = nullptr;  // what the result's destructor does happens in no task
+  task.drop_ref();
+  // The pool touches no stack memory, so the stack may go back while we are still on it.
+  stacks_of(dying_.size).release(dying_.top);
+  leave(dying_);
+}
+
+// ---- Ending ----------------------------------------------------------------------------------------
+
+TaskControl::~TaskControl() = default;
+
+std::string TaskControl::display_name() const {
+  return name.empty() ? "Task-" + std::to_string(id) : name;
+}
+
+void TaskControl::mark_observed() noexcept {
+  observed = true;
+  if (is_failure(state())) own_scope.unlink();
+}
+
+void TaskControl::last_ref_gone() noexcept {
+  if (state() == TaskState::failed && !observed && loop != nullptr) {
+    if (!loop->on_own_thread()) {
+      auto* post = new DisposePost{*this};
+      if (loop->reactor().inbox().push(*post)) return;
+      delete post;
+    } else {
+      mark_observed();
+      refs_.store(1, std::memory_order_relaxed);  // the handler may copy, and keep, a handle
+      loop->report("task '" + display_name() + "' failed and nobody awaited it", exception, this);
+      drop_ref();
+      return;
+    }
+  }
+  delete this;
+}
+
+// ---- Waiting for a task ----------------------------------------------------------------------------
+
+namespace {
+
+struct TaskWaiter : Waiter, CompletionNode {
+  explicit TaskWaiter(TaskControl& target) noexcept
+      : Waiter(WaitKind::task, &target),
+        CompletionNode([](CompletionNode& node, TaskControl&) {
+          wake(static_cast<TaskWaiter&>(node));
+        }) {}
+};
+
+// Each task awaits at most one, so a cycle is a chain that leads back.  Walked only if somebody
+// awaits `self`: else no chain can.
+void check_for_cycle(TaskControl& self, TaskControl& target, const char* call) {
+  if (&self == &target) {
+    throw DeadlockError(std::string{call} + " of task '" + self.display_name() +
+                        "' by itself would never end: await it from another task");
+  }
+  if (self.completions.empty()) return;
+  const auto awaited_by = [](const TaskControl& task) -> TaskControl* {
+    if (task.waiter == nullptr || task.waiter->kind != WaitKind::task) return nullptr;
+    return const_cast<TaskControl*>(static_cast<const TaskControl*>(task.waiter->object));
+  };
+  for (TaskControl* at = &target; at != &self;) {
+    at = awaited_by(*at);
+    if (at == nullptr) return;
+  }
+  std::string chain = "'" + self.display_name() + "' awaits '" + target.display_name() + "'";
+  for (TaskControl* at = &target; at != &self;) {
+    at = awaited_by(*at);
+    chain += ", which awaits '" + at->display_name() + "'";
+  }
+  throw DeadlockError(std::string{call} + " would close a cycle: " + chain);
+}
+
+}  // namespace
+
+void join_task(TaskControl& target, const char* call) {
+  TaskControl& self = enter_wait(call);
+  if (target.done()) {
+    spend_budget(self);
+    return;
+  }
+  if (target.loop != self.loop) {
+    throw InvalidStateError(std::string{call} + " of task '" + target.display_name() +
+                            "', which runs on another loop: send its result over with "
+                            "call_soon_threadsafe(...)");
+  }
+  check_for_cycle(self, target, call);
+  TaskWaiter waiter{target};
+  waiter.abort = [](Waiter& aborted) noexcept {
+    static_cast<CompletionNode&>(static_cast<TaskWaiter&>(aborted)).unlink();
+    return true;
+  };
+  target.completions.push_back(waiter);
+  rethrow_cancel(self, suspend(self, waiter));
+}
+
+void check_result(TaskControl& control) {
+  switch (control.state()) {
+    case TaskState::completed:
+      return;
+    case TaskState::failed:
+      control.mark_observed();
+      std::rethrow_exception(control.exception);
+    case TaskState::cancelled: {
+      std::shared_ptr<const CancelCause> cause = control.own_scope.cause;
+      std::string message = "task '" + control.display_name() + "' was cancelled (";
+      message += to_string(cause->reason);
+      if (!cause->text.empty()) message += ": " + cause->text;
+      if (!cause->source.empty()) message += "; by '" + cause->source + "'";
+      throw TaskCancelledException(message + ")", std::move(cause));
+    }
+    case TaskState::pending:
+    case TaskState::running:
+      throw InvalidStateError("result of task '" + control.display_name() +
+                              "', which has not ended: await(task) first");
+  }
+}
+
+}  // namespace asyncio::detail

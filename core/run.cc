@@ -1,0 +1,62 @@
+#include <asyncio/core/run.h>
+
+#include <csignal>
+
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <asyncio/core/backends.h>
+#include <asyncio/core/internal/loop.h>
+#include <asyncio/core/internal/loop_signals.h>
+
+namespace asyncio::detail {
+namespace {
+
+LoopOptions loop_options(const RunOptions& options) {
+  return {.stack_size = options.stack_size,
+          .debug = options.debug,
+          .clock = options.clock,
+          .shuffle_seed = options.shuffle_seed,
+          .shutdown_grace = options.shutdown_grace,
+          .report_stack_overflow = options.report_stack_overflow};
+}
+
+std::unique_ptr<EventLoopInterface> backend_unless_nested(const RunOptions& options) {
+  if (const Loop* running = Loop::current()) running->check_not_nested("asyncio::run");
+  return make_backend(options.backend);
+}
+
+bool sigint_is_default() noexcept {
+  struct sigaction present {};
+  return ::sigaction(SIGINT, nullptr, &present) == 0 && (present.sa_flags & SA_SIGINFO) == 0 &&
+         present.sa_handler == SIG_DFL;
+}
+
+bool on_main_thread() noexcept { return ::getpid() == ::syscall(SYS_gettid); }
+
+}  // namespace
+
+Runner::Runner(const RunOptions& options)
+    : loop_(backend_unless_nested(options), loop_options(options)),
+      handle_sigint_(options.handle_sigint && on_main_thread() && sigint_is_default()) {}
+
+Runner::~Runner() {
+  if (sigint_handler_ != 0) loop_.impl().signals().remove(sigint_handler_);
+}
+
+void Runner::guard_main(const AnyTask& main) {
+  if (!handle_sigint_ || !sigint_is_default()) return;
+  auto interrupted = [this, main, again = false](int signo) mutable {
+    if (!std::exchange(again, true)) {
+      main.cancel("SIGINT");
+      return;
+    }
+    // The second time the user means it: as if nobody had ever handled it.
+    loop_.impl().signals().remove_all(signo);
+    ::signal(signo, SIG_DFL);
+    ::raise(signo);
+  };
+  sigint_handler_ = loop_.impl().signals().add(SIGINT, std::move(interrupted), false);
+}
+
+}  // namespace asyncio::detail

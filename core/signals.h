@@ -1,0 +1,20 @@
+// Waiting for signals inside a task.
+#pragma once
+
+#include <initializer_list>
+
+#include <asyncio/core/export.h>
+
+namespace asyncio {
+
+/// Suspends until one of these signals arrives, and gives its number.
+///
+/// The signals are this loop's while the call lasts, and have their former disposition before and
+/// after: a program that must not miss one between two calls keeps a handler with
+/// EventLoop::add_signal_handler meanwhile.
+/// Suspends: always.  Cancels: Cancelled; the dispositions are back.
+/// Throws: std::invalid_argument for an empty list or a number that is no signal;
+/// InvalidStateError if another loop has one of them; NotInTaskError.
+ASYNCIO_API int wait_signal(std::initializer_list<int> signals);
+
+}  // namespace asyncio

@@ -1,0 +1,90 @@
+// Blocking calls: on a worker thread, while the task waits.
+#pragma once
+
+#include <concepts>
+#include <exception>
+#include <functional>
+#include <memory>
+#include <type_traits>
+#include <utility>
+
+#include <asyncio/core/detail/outcome.h>
+#include <asyncio/core/export.h>
+#include <asyncio/core/unique_function.h>
+
+namespace asyncio {
+
+/// Tag: let go of the thread when the task is cancelled.
+struct Abandon {
+  explicit constexpr Abandon() = default;
+};
+inline constexpr Abandon abandon{};
+
+namespace detail {
+
+/// Runs `work`, which must not throw, on a worker thread and waits for it.  `wait_to_the_end`: no
+/// cancel is delivered meanwhile.  Throws Cancelled otherwise; `work` then goes on by itself.
+ASYNCIO_API void run_on_thread(UniqueFunction<void()> work, bool wait_to_the_end);
+
+/// What a callable on another thread gave.
+template <class R>
+class ThreadResult {
+ public:
+  ThreadResult() = default;
+  ~ThreadResult() {
+    if (filled_) value_.destroy();
+  }
+  ThreadResult(const ThreadResult&) = delete;
+  ThreadResult& operator=(const ThreadResult&) = delete;
+
+  template <class F>
+  void capture(F& callable) noexcept {
+    try {
+      value_.fill([&]() -> R { return std::invoke(callable); });
+      filled_ = true;
+    } catch (...) {
+      exception_ = std::current_exception();
+    }
+  }
+  R take() {
+    if (exception_ != nullptr) std::rethrow_exception(exception_);
+    return value_.take();
+  }
+
+ private:
+  Slot<R> value_;
+  bool filled_ = false;
+  std::exception_ptr exception_;
+};
+
+}  // namespace detail
+
+/// Runs `callable` on a thread of the loop's pool (at most 32) and gives its result.
+/// Suspends: always.
+/// Cancels: waits for the thread all the same, gives the result, and leaves the cancel pending: the
+/// callable may use what is on the task's stack.
+/// Throws: what the callable threw; NotInTaskError; std::system_error if no thread can be started.
+template <std::invocable F>
+auto to_thread(F&& callable) -> std::invoke_result_t<std::decay_t<F>&> {
+  using R = std::invoke_result_t<std::decay_t<F>&>;
+  detail::ThreadResult<R> result;
+  std::decay_t<F> work{std::forward<F>(callable)};
+  detail::run_on_thread([&] { result.capture(work); }, true);
+  return result.take();
+}
+
+/// As above, but a cancelled task lets go at once: the callable goes on by itself, and its result or
+/// exception is dropped.  It must not refer to anything of the task's.
+template <std::invocable F>
+auto to_thread(Abandon, F&& callable) -> std::invoke_result_t<std::decay_t<F>&> {
+  using R = std::invoke_result_t<std::decay_t<F>&>;
+  struct Job {
+    std::decay_t<F> work;
+    detail::ThreadResult<R> result;
+  };
+  std::shared_ptr<Job> job{new Job{std::forward<F>(callable), {}}};
+  detail::run_on_thread([job] { job->result.capture(job->work); }, false);
+  return job->result.take();
+}
+
+}  // namespace asyncio

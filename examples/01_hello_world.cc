@@ -1,0 +1,15 @@
+// The smallest program: a task that waits without blocking its thread.
+#include <chrono>
+#include <iostream>
+
+#include <asyncio/asyncio.h>
+
+int main() {
+  using namespace std::chrono_literals;
+
+  asyncio::run([] {
+    std::cout << "Hello,\n";
+    asyncio::sleep(100ms);  // other tasks would run meanwhile
+    std::cout << "world.\n";
+  });
+}

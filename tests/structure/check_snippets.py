@@ -1,0 +1,60 @@
+#!/usr/bin/env python3
+"""Checks that the C++ in the documents is cut from files that are compiled.
+
+usage: check_snippets.py SOURCE_ROOT COMPILE_COMMANDS
+
+Every ```cpp block of README.md, CONTRIBUTING.md and docs/ has on the line before it
+    <!-- from examples/NAME.cc -->
+and its lines stand, one after the other, in that file.  Indentation may differ as a whole.
+"""
+
+import json
+import pathlib
+import re
+import sys
+import textwrap
+
+BLOCK = re.compile(r"^```(?:cpp|c\+\+|cc)\b[^\n]*\n(.*?)^```", re.M | re.S)
+SOURCE = re.compile(r"<!-- from (\S+) -->\n+\Z")
+
+
+def lines_of(text):
+    return [line.rstrip() for line in textwrap.dedent(text).strip("\n").splitlines()]
+
+
+def contains(source, wanted):
+    """Do the lines `wanted` stand in a row in `source`?"""
+    lines = source.splitlines()
+    for start in range(len(lines) - len(wanted) + 1):
+        if lines_of("\n".join(lines[start : start + len(wanted)])) == wanted:
+            return True
+    return False
+
+
+def main():
+    root = pathlib.Path(sys.argv[1]).resolve()
+    commands = json.loads(pathlib.Path(sys.argv[2]).read_text(encoding="utf-8"))
+    compiled = {(pathlib.Path(c["directory"]) / c["file"]).resolve() for c in commands}
+    wrong = []
+    count = 0
+    documents = [root / "README.md", root / "CONTRIBUTING.md", *sorted((root / "docs").rglob("*.md"))]
+    for document in documents:
+        text = document.read_text(encoding="utf-8")
+        for block in BLOCK.finditer(text):
+            count += 1
+            place = f"{document.relative_to(root)}:{text.count(chr(10), 0, block.start()) + 1}"
+            source = SOURCE.search(text, 0, block.start())
+            if not source:
+                wrong.append(f"{place}: say where it is from: <!-- from examples/NAME.cc -->")
+                continue
+            path = (root / source.group(1)).resolve()
+            if path not in compiled:
+                wrong.append(f"{place}: {source.group(1)} is not compiled in this build")
+            elif not contains(path.read_text(encoding="utf-8"), lines_of(block.group(1))):
+                wrong.append(f"{place}: no longer stands like this in {source.group(1)}")
+    print("\n".join(wrong) or f"{count} snippets, all cut from compiled files")
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
