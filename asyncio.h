@@ -10,9 +10,14 @@
 #include <asyncio/core/event_loop_interface.h>
 #include <asyncio/core/exception_group.h>
 #include <asyncio/core/export.h>
+#include <asyncio/core/fwd.h>
+#include <asyncio/core/io.h>
 #include <asyncio/core/run.h>
+#include <asyncio/core/signals.h>
+#include <asyncio/core/sleep.h>
 #include <asyncio/core/task.h>
 #include <asyncio/core/task_state.h>
+#include <asyncio/core/thread.h>
 #include <asyncio/core/time.h>
 #include <asyncio/core/timer_id.h>
 #include <asyncio/core/unique_function.h>

@@ -36,8 +36,8 @@ struct LoopOptions {
   bool debug = false;
   /// Virtual time, for tests.
   TestClock* clock = nullptr;
-  /// Shuffles each turn's ready tasks, reproducibly, for tests; unset: the environment variable
-  /// ASYNCIO_SHUFFLE_SEED, else first in, first out.
+  /// Shuffles each turn's ready tasks, reproducibly, for tests; 0: first in, first out; unset: the
+  /// environment variable ASYNCIO_SHUFFLE_SEED, else 0.
   std::optional<std::uint64_t> shuffle_seed = {};
   /// How long a task may go on ignoring its cancellation before it is reported by name, and at the
   /// end of run() abandoned.

@@ -68,7 +68,7 @@ Loop::Loop(EventLoop& face, std::unique_ptr<EventLoopInterface> backend, const L
   root_ = std::make_unique<Scope>(*this);
   root_->name = "root";
   const auto seed = options_.shuffle_seed ? options_.shuffle_seed : seed_from_environment();
-  if (seed) shuffle_.emplace(static_cast<std::minstd_rand::result_type>(*seed * 2 + 1));
+  if (seed && *seed != 0) shuffle_.emplace(static_cast<std::minstd_rand::result_type>(*seed));
   stamp_ = reactor_.now();
   if (options_.report_stack_overflow) install_stack_overflow_report();
 }
@@ -139,10 +139,9 @@ void Loop::run_main(TaskControl& main) {
                             "about (no timer, descriptor, signal, thread or handle is left)\n" +
                             dump()));
   }
+  main.mark_observed();  // whatever it does, now or while it is unwound: run() tells
   wind_up(stopped);
-  if (failure == nullptr) return;
-  main.mark_observed();
-  std::rethrow_exception(failure);
+  if (failure != nullptr) std::rethrow_exception(failure);
 }
 
 void Loop::run_until_idle() {

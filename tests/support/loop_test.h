@@ -1,0 +1,84 @@
+// The fixture of most tests: a loop on the backend under test, virtual time, and no leaks.
+#pragma once
+
+#include <concepts>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include <asyncio/asyncio.h>
+
+namespace asyncio::test {
+
+/// Runs bodies as the main task of a loop.
+///
+/// Time is virtual: it jumps to the next deadline when every task is blocked.  Ready tasks are
+/// shuffled when the environment variable ASYNCIO_TEST_SEED is set (the seed of each failed test is
+/// printed); a test whose point is the order calls keep_order() first.
+class LoopTest : public testing::Test {
+ protected:
+  LoopTest();
+  void TearDown() override;
+
+  /// First in, first out, whatever the seed.
+  void keep_order();
+  /// Real time, for tests of the suite `slow` and of what must not be fast.
+  void real_time();
+
+  /// The loop; made at the first use.
+  EventLoop& loop();
+  /// Ends it, checking that nothing is left.
+  void end_loop();
+
+  template <std::invocable F>
+  auto run(F&& body) {
+    return loop().run(std::forward<F>(body));
+  }
+
+  /// How far virtual time has come.
+  Duration elapsed() const { return clock.elapsed(); }
+
+  TestClock clock;
+  LoopOptions options;
+  /// What the exception handler was told; must be empty at the end, unless a test empties it.
+  std::vector<std::string> reports;
+
+ private:
+  std::uint64_t seed_ = 0;
+  std::unique_ptr<EventLoop> loop_;
+};
+
+/// Lets everything run that can run without time passing.
+void settle();
+
+/// Forces an order between tasks: each calls step(n) where its part n begins.
+class Sequencer {
+ public:
+  /// Waits until parts 0 to n-1 have begun.  Gives up, with a failure, after many turns.
+  void step(int n);
+
+ private:
+  int next_ = 0;
+};
+
+/// Checks that a piece of code suspends its task, or does not.
+class ExpectSuspends {
+ public:
+  ExpectSuspends();
+  ~ExpectSuspends();
+
+ private:
+  std::uint64_t before_;
+};
+class ExpectNoSuspend {
+ public:
+  ExpectNoSuspend();
+  ~ExpectNoSuspend();
+
+ private:
+  std::uint64_t before_;
+};
+
+}  // namespace asyncio::test
