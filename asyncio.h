@@ -4,6 +4,13 @@
 // <asyncio/backends/libevent.h>, and the test clock.  The library itself never includes this file.
 #pragma once
 
+#include <asyncio/concurrency/cancellation_scope.h>
+#include <asyncio/concurrency/gather.h>
+#include <asyncio/concurrency/gather_strategy.h>
+#include <asyncio/concurrency/task_group.h>
+#include <asyncio/concurrency/timeout.h>
+#include <asyncio/concurrency/wait.h>
+#include <asyncio/concurrency/wait_for.h>
 #include <asyncio/core/backends.h>
 #include <asyncio/core/errors.h>
 #include <asyncio/core/event_loop.h>

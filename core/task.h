@@ -163,6 +163,8 @@ ASYNCIO_API void* prepare_task(TaskControl& control, Scope& scope, std::string_v
 ASYNCIO_API void abandon_prepared(TaskControl& control) noexcept;
 /// Hands the task over to its scope and the ready queue.
 ASYNCIO_API void start_task(TaskControl& control) noexcept;
+/// Throws DeadlockError if `self`, by waiting for all of `targets`, would wait for itself.
+ASYNCIO_API void check_for_cycle(TaskControl& self, const TaskSet& targets, const char* call);
 /// Waits until the task has ended.  Every rule of await() but the result.
 ASYNCIO_API void join_task(TaskControl& target, const char* call);
 /// Throws unless the task completed; counts as having looked.

@@ -30,18 +30,10 @@ ASYNCIO_API void run_on_thread(UniqueFunction<void()> work, bool wait_to_the_end
 template <class R>
 class ThreadResult {
  public:
-  ThreadResult() = default;
-  ~ThreadResult() {
-    if (filled_) value_.destroy();
-  }
-  ThreadResult(const ThreadResult&) = delete;
-  ThreadResult& operator=(const ThreadResult&) = delete;
-
   template <class F>
   void capture(F& callable) noexcept {
     try {
       value_.fill([&]() -> R { return std::invoke(callable); });
-      filled_ = true;
     } catch (...) {
       exception_ = std::current_exception();
     }
@@ -52,8 +44,7 @@ class ThreadResult {
   }
 
  private:
-  Slot<R> value_;
-  bool filled_ = false;
+  MaybeValue<R> value_;
   std::exception_ptr exception_;
 };
 

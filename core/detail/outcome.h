@@ -60,6 +60,32 @@ class Slot<void> {
   void take() const noexcept {}
 };
 
+/// A Slot that knows whether it is filled.
+template <class T>
+class MaybeValue {
+ public:
+  MaybeValue() = default;
+  ~MaybeValue() {
+    if (filled_) slot_.destroy();
+  }
+  MaybeValue(const MaybeValue&) = delete;
+  MaybeValue& operator=(const MaybeValue&) = delete;
+
+  template <class F>
+  void fill(F&& make) {
+    slot_.fill(std::forward<F>(make));
+    filled_ = true;
+  }
+  bool filled() const noexcept { return filled_; }
+  /// Requires: filled.
+  decltype(auto) get() const noexcept { return slot_.get(); }
+  T take() { return slot_.take(); }
+
+ private:
+  Slot<T> slot_;
+  bool filled_ = false;
+};
+
 /// What result() hands out: a const reference, the reference itself, or nothing.
 template <class T>
 using ResultView =

@@ -55,6 +55,9 @@ struct ScopeTimer : TimerNode {
   Scope& scope;
 };
 
+/// Cancels, joins (shielded) and ends the groups that are still open directly below `node`.
+ASYNCIO_API void end_groups_below(ScopeNode& node, TaskControl& self);
+
 /// A scope that owns tasks: the root of a loop, a CancellationScope, a TaskGroup.
 struct ASYNCIO_API Scope : ScopeNode {
   explicit Scope(Loop& owner_loop) noexcept;
@@ -64,7 +67,7 @@ struct ASYNCIO_API Scope : ScopeNode {
   void enter(TaskControl& self);
   /// Cancels what is left inside, joins it (shielded), and leaves.  Requires: innermost.
   void leave(TaskControl& self);
-  /// Parks the caller until no task is left inside.
+  /// Parks the caller until no task is left inside.  Cancellable, unless under NoCancel.
   Wake join(TaskControl& self);
 
   /// Is a Cancelled that reaches this scope's edge its own (rule R7)?
@@ -82,7 +85,7 @@ struct ASYNCIO_API Scope : ScopeNode {
   Loop& loop;
   std::string name;
   std::size_t living = 0;  ///< tasks inside that have not ended
-  Waiter* joiner = nullptr;
+  List<Waiter> joiners;
   bool entered = false;
   bool joining = false;  ///< what is created in it now is born cancelled
   bool ended = false;

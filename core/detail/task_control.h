@@ -41,6 +41,12 @@ struct CompletionNode : ListNode {
   void (*notify)(CompletionNode&, TaskControl&);
 };
 
+/// A lock as its owner's task knows it, so that waiters hear of an owner that ended without unlocking.
+struct HeldLock : ListNode {
+  explicit HeldLock(void (*on_owner_end)(HeldLock&) noexcept) noexcept : owner_died(on_owner_end) {}
+  void (*owner_died)(HeldLock&) noexcept;
+};
+
 /// What tasks inherit and the resource module reads: see resource/context.h.  Core only shares it.
 class ASYNCIO_API ContextBase {
  public:
@@ -91,6 +97,7 @@ class ASYNCIO_API TaskControl : public ReadyNode {
   Waiter* waiter = nullptr;    ///< the wait it is parked in
   std::uint32_t no_cancel = 0;      ///< depth of library shields
   std::uint32_t no_suspend = 0;     ///< depth of NoSuspend guards
+  std::uint32_t uncaught_base = 0;  ///< exceptions in flight when the innermost shield was entered
   std::uint16_t budget = 128;       ///< immediate completions left in this slice
   std::uint16_t swallowed = 0;      ///< cancels thrown into it so far
   bool observed = false;            ///< somebody looked at the failure
@@ -99,6 +106,7 @@ class ASYNCIO_API TaskControl : public ReadyNode {
   bool abandoned = false;  ///< refused to end: never resumed again, leaked with its stack
   ScopeNode own_scope;
   List<CompletionNode> completions;
+  List<HeldLock> held_locks;
   std::exception_ptr exception;
   std::unique_ptr<std::vector<UniqueFunction<void()>>> done_callbacks;
   std::shared_ptr<ContextBase> context;

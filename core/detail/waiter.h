@@ -5,6 +5,7 @@
 // exist.  See core/DESIGN.md, "Suspending".
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string_view>
 
@@ -48,11 +49,19 @@ enum class WaitKind : std::uint8_t {
   signal,
 };
 
+/// What a Waiter of kind `tasks` waits on.
+struct TaskSet {
+  TaskControl* const* tasks;
+  std::size_t count;
+};
+
 struct Waiter : ListNode {
   explicit Waiter(WaitKind what, const void* on = nullptr) noexcept : object(on), kind(what) {}
 
   TaskControl* task = nullptr;
-  const void* object;  ///< what it waits on: a TaskControl for WaitKind::task, else for reports only
+  /// What it waits on: a TaskControl for WaitKind::task, a TaskSet for tasks, a Scope for scope, the
+  /// number itself for descriptors; else for reports only.
+  const void* object;
   /// Called at most once, when a cancel or a deadline wants to end the wait.  True: the wait is
   /// undone (the waiter has left every queue).  False: it cannot be, and will complete.  Null stands
   /// for unlink().

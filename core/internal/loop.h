@@ -130,7 +130,8 @@ class Loop {
   [[noreturn]] void leave(Fiber& ended) noexcept;
   ThreadState& thread() noexcept { return thread_; }
   /// Is there an exception in flight in the running code?
-  bool unwinding() const noexcept { return thread_.exceptions->uncaught != 0; }
+  bool unwinding() const noexcept { return uncaught() != 0; }
+  unsigned uncaught() const noexcept { return thread_.exceptions->uncaught; }
 
   // ---- Tasks (task_lifecycle.cc) ------------------------------------------------------------------
   StackPool& stacks_of(std::size_t usable_size);

@@ -110,11 +110,7 @@ void Scope::enter(TaskControl& self) {
 Wake Scope::join(TaskControl& self) {
   if (living == 0) return Wake::completed;
   Waiter waiter{WaitKind::scope, this};
-  waiter.abort = [](Waiter& aborted) noexcept {
-    const_cast<Scope*>(static_cast<const Scope*>(aborted.object))->joiner = nullptr;
-    return true;
-  };
-  joiner = &waiter;
+  joiners.push_back(waiter);
   return suspend(self, waiter);
 }
 
@@ -122,16 +118,14 @@ void Scope::leave(TaskControl& self) {
   loop.reactor().timers().disarm(deadline);
   const bool cancelled_before = effective;
   joining = true;
-  if (living != 0 || on_leave != nullptr) {
+  if (!children.empty() || on_leave != nullptr) {
     const NoCancel shielded{self};
-    if (living != 0) {
-      // What is left inside is cancelled, but the scope itself was not: it must not absorb for it.
-      List<ScopeNode>& inside = children;
-      inside.for_each([](ScopeNode& child) {
-        cancel_node(child, CancelReason::parent, "its scope ended");
-      });
-      join(self);
-    }
+    // What is left inside is cancelled, but not the scope itself: it must not absorb for it.
+    children.for_each([](ScopeNode& child) {
+      cancel_node(child, CancelReason::parent, "its scope ended");
+    });
+    join(self);
+    end_groups_below(*this, self);
     if (on_leave != nullptr) on_leave(*this, cancelled_before);
   }
   ended = true;
@@ -143,6 +137,19 @@ void Scope::leave(TaskControl& self) {
     loop.report("task '" + child.display_name() + "' failed and nobody awaited it",
                 child.exception, &child);
   });
+}
+
+void end_groups_below(ScopeNode& node, TaskControl& self) {
+  const NoCancel shielded{self};
+  while (ScopeNode* child = node.children.front()) {
+    auto& group = static_cast<Scope&>(*child);  // every task has been joined, so a group it is
+    cancel_node(group, CancelReason::parent, "the scope it was made in ended");
+    group.joining = true;
+    group.join(self);
+    group.ended = true;
+    group.unlink();
+    group.parent = nullptr;
+  }
 }
 
 void Scope::set_deadline(TimePoint when) {
@@ -171,7 +178,9 @@ void Scope::child_ended(TaskControl& child) noexcept {
   child.own_scope.unlink();
   child.own_scope.parent = nullptr;
   --living;
-  if (living == 0 && joiner != nullptr) wake(*std::exchange(joiner, nullptr));
+  if (living == 0) {
+    while (Waiter* waiter = joiners.front()) wake(*waiter);
+  }
   if (on_child_end != nullptr) on_child_end(*this, child);
 }
 

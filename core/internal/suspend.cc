@@ -28,7 +28,9 @@ struct DeadlineTimer : TimerNode {
 };
 
 bool may_deliver(const TaskControl& self) noexcept {
-  return self.no_cancel == 0 && !self.loop->unwinding();
+  // Inside a shield that a destructor entered while unwinding, that shield's own cancel may be
+  // delivered: it ends at the shield.
+  return self.no_cancel == 0 && self.loop->uncaught() <= self.uncaught_base;
 }
 
 // A task that keeps swallowing its cancellation waits ever longer before it is told again, and is

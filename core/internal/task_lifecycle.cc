@@ -2,7 +2,9 @@
 #include <algorithm>
 #include <atomic>
 #include <ctime>
+#include <map>
 #include <string>
+#include <vector>
 
 #include <asyncio/core/detail/task_hook.h>
 #include <asyncio/core/errors.h>
@@ -166,6 +168,8 @@ void run_current_task() noexcept {
     task.exception = std::current_exception();
   }
   if (!run && task.own_scope.cause == nullptr) task.own_scope.cause = task.own_scope.visible_cause();
+  if (!task.own_scope.children.empty()) [[unlikely]] end_groups_below(task.own_scope, task);
+  while (HeldLock* lock = task.held_locks.pop_front()) lock->owner_died(*lock);
   loop.task_ended(task, end);
 }
 
@@ -242,31 +246,55 @@ struct TaskWaiter : Waiter, CompletionNode {
         }) {}
 };
 
-// Each task awaits at most one, so a cycle is a chain that leads back.  Walked only if somebody
-// awaits `self`: else no chain can.
-void check_for_cycle(TaskControl& self, TaskControl& target, const char* call) {
-  if (&self == &target) {
+// Calls `visit` for each task that a parked task waits for.
+template <class Visit>
+void for_each_awaited(const TaskControl& task, Visit&& visit) {
+  const Waiter* waiter = task.waiter;
+  if (waiter == nullptr) return;
+  if (waiter->kind == WaitKind::task) {
+    visit(*static_cast<const TaskControl*>(waiter->object));
+  } else if (waiter->kind == WaitKind::tasks) {
+    const TaskSet& set = *static_cast<const TaskSet*>(waiter->object);
+    for (std::size_t i = 0; i < set.count; ++i) visit(*set.tasks[i]);
+  }
+}
+
+bool awaits_tasks(const TaskControl& task) noexcept {
+  return task.waiter != nullptr &&
+         (task.waiter->kind == WaitKind::task || task.waiter->kind == WaitKind::tasks);
+}
+
+}  // namespace
+
+// Walked only if somebody awaits `self` and a target awaits somebody: else no chain can lead back.
+void check_for_cycle(TaskControl& self, const TaskSet& targets, const char* call) {
+  for (std::size_t i = 0; i < targets.count; ++i) {
+    if (targets.tasks[i] != &self) continue;
     throw DeadlockError(std::string{call} + " of task '" + self.display_name() +
                         "' by itself would never end: await it from another task");
   }
   if (self.completions.empty()) return;
-  const auto awaited_by = [](const TaskControl& task) -> TaskControl* {
-    if (task.waiter == nullptr || task.waiter->kind != WaitKind::task) return nullptr;
-    return const_cast<TaskControl*>(static_cast<const TaskControl*>(task.waiter->object));
+  const auto innocent = [](const TaskControl* target) { return !awaits_tasks(*target); };
+  if (std::all_of(targets.tasks, targets.tasks + targets.count, innocent)) return;
+  std::map<const TaskControl*, const TaskControl*> awaiter;  // how each was reached
+  std::vector<const TaskControl*> to_visit;
+  const auto reach = [&](const TaskControl& from, const TaskControl& to) {
+    if (awaiter.emplace(&to, &from).second) to_visit.push_back(&to);
   };
-  for (TaskControl* at = &target; at != &self;) {
-    at = awaited_by(*at);
-    if (at == nullptr) return;
+  for (std::size_t i = 0; i < targets.count; ++i) reach(self, *targets.tasks[i]);
+  while (!to_visit.empty() && !awaiter.contains(&self)) {
+    const TaskControl& task = *to_visit.back();
+    to_visit.pop_back();
+    for_each_awaited(task, [&](const TaskControl& next) { reach(task, next); });
   }
-  std::string chain = "'" + self.display_name() + "' awaits '" + target.display_name() + "'";
-  for (TaskControl* at = &target; at != &self;) {
-    at = awaited_by(*at);
-    chain += ", which awaits '" + at->display_name() + "'";
+  if (!awaiter.contains(&self)) return;
+  std::string chain = "'" + self.display_name() + "'";
+  for (const TaskControl* at = awaiter.at(&self); at != &self; at = awaiter.at(at)) {
+    chain = "'" + at->display_name() + "', which awaits " + chain;
   }
-  throw DeadlockError(std::string{call} + " would close a cycle: " + chain);
+  throw DeadlockError(std::string{call} + " would close a cycle: '" + self.display_name() +
+                      "' awaits " + chain);
 }
-
-}  // namespace
 
 void join_task(TaskControl& target, const char* call) {
   TaskControl& self = enter_wait(call);
@@ -279,7 +307,8 @@ void join_task(TaskControl& target, const char* call) {
                             "', which runs on another loop: send its result over with "
                             "call_soon_threadsafe(...)");
   }
-  check_for_cycle(self, target, call);
+  TaskControl* const targets[] = {&target};
+  check_for_cycle(self, {targets, 1}, call);
   TaskWaiter waiter{target};
   waiter.abort = [](Waiter& aborted) noexcept {
     static_cast<CompletionNode&>(static_cast<TaskWaiter&>(aborted)).unlink();

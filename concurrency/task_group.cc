@@ -1,0 +1,158 @@
+#include <asyncio/concurrency/task_group.h>
+
+#include <asyncio/core/errors.h>
+#include <asyncio/core/internal/loop.h>
+
+namespace asyncio {
+namespace {
+
+void react_to_end(detail::Scope& scope, detail::TaskControl& child) {
+  if (child.state() != TaskState::failed) return;
+  child.mark_observed();  // the group tells
+  static_cast<detail::GroupScope&>(scope).fail(child.exception);
+}
+
+}  // namespace
+
+// ---- GroupScope ------------------------------------------------------------------------------------
+
+detail::GroupScope::GroupScope(Loop& owner_loop) noexcept : Scope(owner_loop) {
+  name = "TaskGroup";
+  on_child_end = &react_to_end;
+}
+
+void detail::GroupScope::fail(std::exception_ptr exception) {
+  failures.push_back(std::move(exception));
+  closed = true;
+  cancel_node(*this, CancelReason::sibling_failed, {});
+}
+
+void detail::GroupScope::throw_failures() {
+  if (failures.empty()) return;
+  auto fetched = std::exchange(failures, {});
+  const std::size_t count = fetched.size();
+  throw ExceptionGroup("TaskGroup: " + std::to_string(count) +
+                           (count == 1 ? " task failed" : " tasks failed"),
+                       std::move(fetched));
+}
+
+// ---- TaskGroup -------------------------------------------------------------------------------------
+
+TaskGroup::TaskGroup() {
+  detail::TaskControl& self = detail::enter_shielded_wait("TaskGroup");
+  scope_ = std::make_unique<detail::GroupScope>(*self.loop);
+  // Below the scope it is made in, for cancels from outside; not around the owner's own code.
+  scope_->parent = self.scope;
+  self.scope->children.push_back(*scope_);
+  scope_->effective = scope_->visible_parent_cancelled();
+}
+
+TaskGroup::TaskGroup(Nursery) {
+  detail::TaskControl& self = detail::enter_shielded_wait("TaskGroup::run");
+  scope_ = std::make_unique<detail::GroupScope>(*self.loop);
+  scope_->enter(self);
+}
+
+TaskGroup::~TaskGroup() {
+  if (scope_ == nullptr) return;
+  if (scope_->living != 0) {
+    detail::cancel_node(*scope_, CancelReason::abandoned, "its TaskGroup was destroyed");
+    detail::TaskControl* self = detail::current_task_control();
+    if (self == nullptr || self->no_suspend != 0) {
+      // Nobody here may wait for them.  The scope stays until its last task has ended.
+      scope_->closed = true;
+      scope_->on_child_end = [](detail::Scope& scope, detail::TaskControl& child) {
+        react_to_end(scope, child);
+        if (scope.living != 0) return;
+        scope.loop.call_soon([orphan = static_cast<detail::GroupScope*>(&scope)] {
+          orphan->unlink();
+          delete orphan;
+        });
+      };
+      static_cast<void>(scope_.release());
+      return;
+    }
+    join_shielded(*self);
+  }
+  for (std::exception_ptr& failure : scope_->failures) {
+    scope_->loop.report("a task of a TaskGroup that was destroyed before wait_all() failed",
+                        std::move(failure), nullptr);
+  }
+  scope_->unlink();
+}
+
+void TaskGroup::check_open() const {
+  if (!scope_->loop.on_own_thread()) {
+    throw InvalidStateError(
+        "TaskGroup::spawn from a thread that is not the loop's: use call_soon_threadsafe(...)");
+  }
+  if (detail::Loop* here = detail::Loop::current(); here != nullptr && here != &scope_->loop) {
+    throw InvalidStateError("TaskGroup::spawn into a group of another loop");
+  }
+  if (!scope_->failures.empty()) {
+    throw InvalidStateError("TaskGroup::spawn into a group that has failed: its tasks are being "
+                            "cancelled; wait_all() tells why");
+  }
+  if (scope_->closed || scope_->ended) {
+    throw InvalidStateError("TaskGroup::spawn into a group that is closed: spawn before close() and "
+                            "before wait_all() has returned");
+  }
+}
+
+void TaskGroup::join_shielded(detail::TaskControl& self) {
+  const detail::NoCancel shielded{self};
+  scope_->join(self);
+}
+
+void TaskGroup::wait_all() {
+  detail::TaskControl& self = detail::enter_wait("TaskGroup::wait_all");
+  detail::Wake outcome = detail::Wake::completed;
+  if (scope_->living == 0) {
+    detail::spend_budget(self);
+  } else {
+    outcome = scope_->join(self);
+    if (outcome == detail::Wake::cancelled) {
+      detail::cancel_node(*scope_, CancelReason::parent, "its owner was cancelled");
+      join_shielded(self);
+    }
+  }
+  scope_->closed = true;
+  scope_->throw_failures();
+  detail::rethrow_cancel(self, outcome);
+}
+
+void TaskGroup::fail_body(std::exception_ptr exception) { scope_->fail(std::move(exception)); }
+
+void TaskGroup::finish(std::exception_ptr interrupted) {
+  detail::TaskControl& self = *scope_->task;
+  // Cancellable: that is how a failing child, or the outside, gets through to the wait.
+  if (scope_->join(self) == detail::Wake::cancelled) join_shielded(self);
+  scope_->closed = true;
+  scope_->leave(self);
+  const bool ours = scope_->absorbs();
+  if (ours) {
+    self.swallowed = 0;
+    self.swallow_reported = false;
+  }
+  scope_->throw_failures();
+  if (interrupted == nullptr) return;
+  if (!ours) std::rethrow_exception(std::move(interrupted));
+  scope_->caught = true;
+  std::string message = "the TaskGroup was cancelled";
+  if (!scope_->cause->text.empty()) message += ": " + scope_->cause->text;
+  throw TaskCancelledException(message, scope_->cause);
+}
+
+void TaskGroup::cancel(std::string_view reason) {
+  if (!scope_->ended) detail::cancel_node(*scope_, CancelReason::user, std::string{reason});
+}
+
+std::vector<AnyTask> TaskGroup::tasks() const {
+  std::vector<AnyTask> handles;
+  scope_->children.for_each([&](detail::ScopeNode& node) {
+    if (node.is_task) handles.emplace_back(detail::TaskRef::share(*node.task));
+  });
+  return handles;
+}
+
+}  // namespace asyncio

@@ -1,0 +1,125 @@
+// TaskGroup: tasks that live and die together.
+#pragma once
+
+#include <concepts>
+#include <cstddef>
+#include <exception>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include <asyncio/core/detail/outcome.h>
+#include <asyncio/core/detail/scope.h>
+#include <asyncio/core/export.h>
+#include <asyncio/core/task.h>
+
+namespace asyncio {
+
+namespace detail {
+
+/// A scope that reacts to its children's failures.
+struct ASYNCIO_API GroupScope : Scope {
+  explicit GroupScope(Loop& owner_loop) noexcept;
+  /// Records a failure in the order of happening and cancels the rest.
+  void fail(std::exception_ptr exception);
+  /// Throws ExceptionGroup with what failed, if anything did; once.
+  void throw_failures();
+
+  std::vector<std::exception_ptr> failures;
+  bool closed = false;  ///< takes no more tasks
+};
+
+}  // namespace detail
+
+/// Owns the tasks spawned into it.  The first that fails cancels the others; wait_all() joins them
+/// all and throws every failure as one ExceptionGroup.  A child that is cancelled by itself is no
+/// failure.
+///
+/// Used as an object it cannot interrupt its owner: it reports at wait_all().  run() is the nursery
+/// form, where a failing child also interrupts the body.  A group is cancelled and joined with the
+/// scope it was made in, at the latest.
+///
+/// Threads: the loop's thread.
+class ASYNCIO_API ASYNCIO_API_STABLE TaskGroup {
+ public:
+  /// Throws: NotInTaskError outside a task.
+  TaskGroup();
+  /// Cancels and joins what is left, whatever is pending for the caller.  Failures nobody fetched go
+  /// to the loop's exception handler.
+  ~TaskGroup();
+  TaskGroup(const TaskGroup&) = delete;
+  TaskGroup& operator=(const TaskGroup&) = delete;
+
+  /// Runs `body(group)`, then joins every child; gives the body's result.
+  ///
+  /// A failing child makes the body's next suspending call throw Cancelled; a failing body cancels
+  /// the children.
+  /// Throws: ExceptionGroup with every failure, the body's own among them, in the order they
+  /// happened; TaskCancelledException if cancel() interrupted the body; Cancelled if the caller is
+  /// being cancelled and nothing failed.
+  template <class F>
+  static auto run(F&& body) -> std::invoke_result_t<F&, TaskGroup&>;
+
+  /// Starts a task in the group.
+  /// Throws: InvalidStateError once the group is closed, has failed, or has been joined, or from
+  /// another thread; the body is destroyed then.
+  template <std::invocable F>
+  auto spawn(F&& body, std::string_view name = {}) -> Task<detail::BodyResult<F>> {
+    check_open();
+    return detail::spawn(*scope_, std::forward<F>(body), name, 0, TaskPriority::work);
+  }
+
+  /// Joins every child, also those spawned meanwhile, and closes the group.
+  /// Suspends: unless no child is alive.
+  /// Cancels: the children are cancelled and joined first; a child's real failure wins over the
+  /// cancel, which stays pending.
+  /// Throws: ExceptionGroup; Cancelled; NotInTaskError.
+  void wait_all();
+
+  /// Cancels every child.  Idempotent.  Suspends: never.
+  void cancel(std::string_view reason = {});
+  /// Takes no more tasks from here on.
+  void close() noexcept { scope_->closed = true; }
+
+  /// The children that are alive.
+  std::size_t task_count() const noexcept { return scope_->living; }
+  std::vector<AnyTask> tasks() const;
+  bool is_closed() const noexcept { return scope_->closed || scope_->ended; }
+  /// Has the group been cancelled: by cancel(), by a failure, or from outside?
+  bool is_cancelled() const noexcept { return scope_->effective; }
+
+ private:
+  struct Nursery {};
+  explicit TaskGroup(Nursery);
+  void check_open() const;
+  void join_shielded(detail::TaskControl& self);
+  /// The nursery's end: joins, leaves and throws.  `interrupted`: what unwound the body, or null.
+  void finish(std::exception_ptr interrupted);
+  void fail_body(std::exception_ptr exception);
+
+  std::unique_ptr<detail::GroupScope> scope_;
+};
+
+template <class F>
+auto TaskGroup::run(F&& body) -> std::invoke_result_t<F&, TaskGroup&> {
+  using R = std::invoke_result_t<F&, TaskGroup&>;
+  TaskGroup group{Nursery{}};
+  detail::MaybeValue<R> result;
+  std::exception_ptr interrupted;
+  try {
+    result.fill([&]() -> R { return std::invoke(body, group); });
+  } catch (const Cancelled&) {
+    interrupted = std::current_exception();
+  } catch (...) {
+    group.fail_body(std::current_exception());
+  }
+  group.finish(std::move(interrupted));
+  return result.take();
+}
+
+}  // namespace asyncio

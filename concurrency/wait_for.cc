@@ -1,0 +1,68 @@
+#include <asyncio/concurrency/wait_for.h>
+
+#include <string>
+
+#include <asyncio/core/internal/loop.h>
+
+namespace asyncio::detail {
+namespace {
+
+struct JoinWaiter : Waiter, CompletionNode {
+  explicit JoinWaiter(TaskControl& target) noexcept
+      : Waiter(WaitKind::task, &target),
+        CompletionNode([](CompletionNode& node, TaskControl&) {
+          wake(static_cast<JoinWaiter&>(node));
+        }) {
+    abort = [](Waiter& aborted) noexcept {
+      static_cast<CompletionNode&>(static_cast<JoinWaiter&>(aborted)).unlink();
+      return true;
+    };
+    target.completions.push_back(*this);
+  }
+};
+
+void join_shielded(TaskControl& self, TaskControl& target) {
+  if (target.done()) return;
+  const NoCancel shielded{self};
+  JoinWaiter waiter{target};
+  suspend(self, waiter);
+}
+
+}  // namespace
+
+void check_time_left(Duration limit) {
+  if (limit > Duration::zero()) return;
+  enter_wait("wait_for");
+  throw TimeoutException("wait_for: no time was given, so the callable was not started");
+}
+
+void wait_for_task(TaskControl& target, Duration limit) {
+  TaskControl& self = enter_wait("wait_for");
+  if (target.done()) {
+    spend_budget(self);
+    return;
+  }
+  if (target.loop != self.loop) {
+    throw InvalidStateError("wait_for of task '" + target.display_name() +
+                            "', which runs on another loop");
+  }
+  TaskControl* const targets[] = {&target};
+  check_for_cycle(self, {targets, 1}, "wait_for");
+  Wake outcome = Wake::completed;
+  {
+    JoinWaiter waiter{target};
+    outcome = suspend_until(self, waiter, deadline_after(self.loop->reactor().now(), limit));
+  }
+  if (outcome == Wake::completed) return;
+  const bool late = outcome == Wake::timed_out;
+  cancel_node(target.own_scope, late ? CancelReason::deadline : CancelReason::abandoned,
+              late ? "wait_for ran out of time" : "its wait_for was cancelled");
+  join_shielded(self, target);
+  rethrow_cancel(self, outcome);
+  if (target.state() != TaskState::cancelled) return;
+  if (self.scope->effective) enter_wait("wait_for");  // cancelled while it joined: that comes first
+  throw TimeoutException("wait_for: task '" + target.display_name() + "' did not end within " +
+                         std::to_string(std::chrono::duration<double>(limit).count()) + " s");
+}
+
+}  // namespace asyncio::detail

@@ -1,0 +1,63 @@
+// wait_for(): a task or a callable, with a time limit.
+#pragma once
+
+#include <type_traits>
+#include <utility>
+
+#include <asyncio/core/errors.h>
+#include <asyncio/core/export.h>
+#include <asyncio/core/task.h>
+#include <asyncio/core/time.h>
+
+namespace asyncio {
+namespace detail {
+
+/// Joins `target`; cancels it when `limit` has passed, or when the caller is cancelled, and joins it
+/// all the same.
+/// Throws: TimeoutException if it ended cancelled because the time ran out; Cancelled.
+ASYNCIO_API void wait_for_task(TaskControl& target, Duration limit);
+/// The result of a task that has ended: a copy, or moved out of an rvalue.  No checkpoint.
+template <class T>
+T ended_result(const Task<T>& task) {
+  check_result(task.control());
+  return task.typed_control().value.get();
+}
+template <class T>
+T ended_result(Task<T>&& task) {
+  check_result(task.control());
+  return task.typed_control().value.take();
+}
+
+/// Throws TimeoutException for a callable that has no time at all.
+ASYNCIO_API void check_time_left(Duration limit);
+
+template <class A>
+struct IsTask : std::false_type {};
+template <class T>
+struct IsTask<Task<T>> : std::true_type {};
+
+}  // namespace detail
+
+/// Waits for a task, or runs a callable as a child task, at most for `limit`, and gives the result.
+///
+/// When the time runs out the task is cancelled and waited for; if it ends with a value all the
+/// same, that is returned, and if it fails, that is thrown.  A task that has ended is never late; a
+/// callable with no time at all never runs.
+/// Suspends: unless the task has ended.
+/// Cancels: the task is cancelled and joined, then Cancelled goes on.
+/// Throws: TimeoutException; as await(); std::invalid_argument for NaN.
+template <class A, DurationLike D>
+ASYNCIO_API_STABLE decltype(auto) wait_for(A&& task_or_callable, D limit) {
+  const Duration time = to_duration(limit);
+  if constexpr (detail::IsTask<std::remove_cvref_t<A>>::value) {
+    detail::wait_for_task(task_or_callable.control(), time);
+    return detail::ended_result(std::forward<A>(task_or_callable));
+  } else {
+    detail::check_time_left(time);
+    auto task = create_task(std::forward<A>(task_or_callable));
+    detail::wait_for_task(task.control(), time);
+    return detail::ended_result(std::move(task));
+  }
+}
+
+}  // namespace asyncio
