@@ -20,7 +20,8 @@ class Slot {
   /// Fills the slot with what `make()` returns, without a move.
   template <class F>
   void fill(F&& make) {
-    ::new (static_cast<void*>(std::addressof(value_))) T(std::forward<F>(make)());
+    ::new (const_cast<void*>(static_cast<const volatile void*>(std::addressof(value_))))
+        T(std::forward<F>(make)());
   }
   void destroy() noexcept { value_.~T(); }
   const T& get() const noexcept { return value_; }

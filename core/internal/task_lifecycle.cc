@@ -288,12 +288,16 @@ void check_for_cycle(TaskControl& self, const TaskSet& targets, const char* call
     for_each_awaited(task, [&](const TaskControl& next) { reach(task, next); });
   }
   if (!awaiter.contains(&self)) return;
-  std::string chain = "'" + self.display_name() + "'";
+  std::vector<const TaskControl*> chain{&self};
   for (const TaskControl* at = awaiter.at(&self); at != &self; at = awaiter.at(at)) {
-    chain = "'" + at->display_name() + "', which awaits " + chain;
+    chain.push_back(at);
   }
-  throw DeadlockError(std::string{call} + " would close a cycle: '" + self.display_name() +
-                      "' awaits " + chain);
+  std::string message = call;
+  message.append(" would close a cycle: '").append(self.display_name()).append("' awaits '");
+  for (std::size_t i = chain.size(); i-- > 0;) {
+    message.append(chain[i]->display_name()).append(i == 0 ? "'" : "', which awaits '");
+  }
+  throw DeadlockError(message);
 }
 
 void join_task(TaskControl& target, const char* call) {
