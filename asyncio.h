@@ -4,9 +4,17 @@
 // <asyncio/backends/libevent.h>, and the test clock.  The library itself never includes this file.
 #pragma once
 
+#include <asyncio/concurrency/barrier.h>
 #include <asyncio/concurrency/cancellation_scope.h>
+#include <asyncio/concurrency/condition.h>
+#include <asyncio/concurrency/event.h>
+#include <asyncio/concurrency/future.h>
 #include <asyncio/concurrency/gather.h>
 #include <asyncio/concurrency/gather_strategy.h>
+#include <asyncio/concurrency/mutex.h>
+#include <asyncio/concurrency/queue.h>
+#include <asyncio/concurrency/rw_lock.h>
+#include <asyncio/concurrency/semaphore.h>
 #include <asyncio/concurrency/task_group.h>
 #include <asyncio/concurrency/timeout.h>
 #include <asyncio/concurrency/wait.h>

@@ -38,11 +38,11 @@ constexpr bool any(Interest a) noexcept { return a != Interest::none; }
 /// Where a backend's wait() reports what it found.
 class ASYNCIO_API ReadySink {
  public:
-  /// `fd` is ready in these directions.  An error or hang-up counts as ready in both.
+  /// `fd` is ready in these directions.  An error or hang-up counts as ready in every watched one.
   /// May be called more than once for one fd, and for an fd nobody waits on.
   virtual void ready(int fd, Interest directions) noexcept = 0;
 
-  /// `fd` turned out not to be an open descriptor; the backend watches it no more.
+  /// `fd` cannot be watched any more: it was closed, or the kernel refuses it.
   virtual void dead(int fd) noexcept = 0;
 
  protected:
@@ -121,8 +121,9 @@ class ASYNCIO_API ASYNCIO_API_STABLE EventLoopInterface {
   /// Throws: BackendError if the mechanism itself has failed.
   virtual void wait(TimePoint until, ReadySink& sink) = 0;
 
-  /// In the child of a fork: makes a kernel object of its own, so that nothing done here reaches
-  /// the parent, and asserts every registration on it.
+  /// Makes the kernel object anew and asserts every registration on it.  Called in the child of a
+  /// fork, so that nothing done here reaches the parent, and when the old object holds a
+  /// registration that can no longer be named.
   /// Throws: BackendError.
   virtual void after_fork() = 0;
 

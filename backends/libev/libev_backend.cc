@@ -2,21 +2,21 @@
 //
 // Facts about libev that shape this file (4.33; its epoll mechanism unless LIBEV_FLAGS, which libev
 // itself reads and ignores in a setuid program, asks for another):
-//  * Changes are collected and told to the kernel at the start of the next ev_run, one epoll_ctl for
-//    each changed descriptor.  A stop is not told: a late event for it is dropped and costs one
+//  * Changes are collected and told to the kernel at the start of the next ev_run, one epoll_ctl
+//    for each changed descriptor.  A stop is not told: a late event for it is dropped and costs one
 //    epoll_ctl then.  Stopping and starting with the same mask is a change only after ev_io_set.
 //  * At that moment a descriptor that is closed is an assert(), and Debian's libev has asserts on:
 //    the whole process would abort because a task closed its socket between watch() and wait().  So
-//    what has changed is checked before every ev_run; see drop_closed().
+//    what has changed is checked before every ev_run; see drop_closed_changes().
 //  * An event with an old generation number (the descriptor was closed while a duplicate lives on,
 //    and its number used again) makes libev rebuild its whole epoll set, telling every descriptor
-//    anew: the same assert again.  Before that, and after a fork, it calls fork watchers.  Ours does
-//    the check for all, and leaves ev_run by ev_break if it had something to report.
+//    anew: the same assert again.  Before that, and after a fork, it calls fork watchers.  Ours
+//    does the check for all, and leaves ev_run by ev_break if it had something to report.
 //  * ev_run returns at once if no watcher is active.  The fork watcher is always active, so a wait
 //    for ever with nothing watched does wait.
 //  * A wait lasts 59.7 s at the most (libev looks for jumps of the wall clock): early, allowed.
-//  * Timers count from libev's cached time, which may be as old as the previous ev_run, and waits are
-//    in whole milliseconds.  So a bounded wait refreshes that time and rounds up by itself.
+//  * Timers count from libev's cached time, which may be as old as the previous ev_run, and waits
+//    are in whole milliseconds.  So a bounded wait refreshes that time and rounds up by itself.
 //  * For what the kernel refuses for other reasons (ENOSPC: max_user_watches) libev calls back with
 //    EV_ERROR, but only after it has waited: within a minute on an idle loop.
 //  * If epoll_wait itself fails, libev aborts the process.  The hook against that is one for the
@@ -165,7 +165,7 @@ class LibevInterface final : public EventLoopInterface {
     return true;
   }
 
-  // ---- Called by libev, inside ev_run.  Nothing here may throw.  -----------------------------------
+  // ---- Called by libev, inside ev_run.  Nothing here may throw.  ---------
 
   static void on_ready(struct ev_loop* /*loop*/, ev_io* io, int events) noexcept {
     ReadySink& sink = *static_cast<LibevInterface*>(io->data)->sink_;

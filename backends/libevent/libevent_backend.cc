@@ -4,16 +4,16 @@
 //  * event_add and event_del tell the kernel at once: one epoll_ctl each, none between.  So one
 //    persistent event for each descriptor, and errors come back from watch() (with a line of
 //    libevent's on stderr, whose only switch is one for the whole process).
-//  * The batching variant, "changelist", loses those errors and is unsafe with dup().  An environment
-//    variable could turn it on, or turn epoll off; select and poll in libevent lack half of what we
-//    promise.  Hence IGNORE_ENV, and O1, a feature that only epoll has here.
+//  * The batching variant, "changelist", loses those errors and is unsafe with dup().  An
+//    environment variable could turn it on, or turn epoll off; select and poll in libevent lack
+//    half of what we promise.  Hence IGNORE_ENV, and O1, a feature that only epoll has here.
 //  * An event_del for a descriptor that is closed, or whose number names another file by now, fails
 //    quietly.  That is what makes "watch it anew" work as event_del, event_add.
 //  * EVLOOP_ONCE loops inside until some event was active: a signal alone does not end it, nor does
 //    what the kernel reports of a descriptor without event.  A descriptor that was closed first and
-//    unwatched then may still be reported, if a duplicate of it lives on, and no system call can end
-//    that: event_base_loop would spin.  So such an event is left in place, as a ghost: if it ever
-//    shows up, a new epoll set is made.
+//    unwatched then may still be reported, if a duplicate of it lives on, and no system call can
+//    end that: event_base_loop would spin.  So such an event is left in place, as a ghost: if it
+//    ever shows up, a new epoll set is made.
 //  * EVLOOP_NONBLOCK without EVLOOP_ONCE loops as long as anything is ready.  So both, for a poll.
 //  * With no event at all event_base_loop returns 1 at once; EVLOOP_NO_EXIT_ON_EMPTY makes it wait.
 //  * The default clock is CLOCK_MONOTONIC_COARSE, behind by up to a tick of 1 to 10 ms: a timer may
@@ -22,9 +22,9 @@
 //  * libev's library exports an imitation of event_add, event_base_loop and others.  If it comes
 //    first in the order of linking, libevent's own calls end there too, and crash.  Our build puts
 //    libevent first; a program that links libev itself can still spoil that, so it is checked.
-//  * event_base_free does an EPOLL_CTL_DEL for every event: in the child of a fork that would be the
-//    parent's epoll set.  event_reinit makes a new one first; it fails, having done the rest, if one
-//    descriptor cannot be added.
+//  * event_base_free does an EPOLL_CTL_DEL for every event: in the child of a fork that would be
+//    the parent's epoll set.  event_reinit makes a new one first; it fails, having done the rest,
+//    if one descriptor cannot be added.
 #include <asyncio/core/backends.h>
 
 #include <event2/event.h>
@@ -72,7 +72,8 @@ struct EventFree {
 using BasePointer = std::unique_ptr<event_base, BaseFree>;
 using EventPointer = std::unique_ptr<event, EventFree>;
 
-/// Whether the functions that libev imitates are libevent's: of these two it imitates only the first.
+/// Whether the functions that libev imitates are libevent's: of these two it imitates only the
+/// first.
 bool is_libevent_itself() {
   const std::string major = std::to_string(event_get_version_number() >> 24) + '.';
   return std::string_view(event_get_version()).starts_with(major);
@@ -249,7 +250,7 @@ class LibeventInterface final : public EventLoopInterface {
     return true;
   }
 
-  // ---- Called by libevent, inside event_base_loop.  An exception would ruin the base.  ------------
+  // ---- Called by libevent, inside event_base_loop.  An exception would ruin the base.  ---------
 
   static void on_ready(evutil_socket_t fd, short what, void* argument) noexcept {
     auto& self = *static_cast<LibeventInterface*>(argument);

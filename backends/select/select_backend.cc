@@ -2,18 +2,19 @@
 //
 // Facts about select that shape this file:
 //  * The kernel takes bitmaps of any length; only the C library's fd_set stops at 1024 descriptors,
-//    and its FD_SET aborts beyond.  So the bitmaps here are our own and grow, and only their address
-//    is passed as an fd_set.
-//  * select overwrites its sets with the answer, so it works on copies.  They are the whole cost: it
-//    grows with the highest watched number, not with how many are watched.  Hence top_.
+//    and its FD_SET aborts beyond.  So the bitmaps here are our own and grow, and only their
+//    address is passed as an fd_set.
+//  * select overwrites its sets with the answer, so it works on copies.  They are the whole cost:
+//    it grows with the highest watched number, not with how many are watched.  Hence top_.
 //  * One closed descriptor makes the whole call fail with EBADF and tells nothing about the others.
 //    The closed ones are then looked for one by one, reported, and dropped.
-//  * Above the size of the process's descriptor table the kernel neither looks at the bits nor clears
-//    them.  The count it returns is right, so reading the answer stops at that count.
-//  * An error shows in both sets, a hang-up only in the read set.  That is enough: sockets, pipes and
-//    terminals that hang up become writable as well.
+//  * Above the size of the process's descriptor table the kernel neither looks at the bits nor
+//    clears them.  The count it returns is right, so reading the answer stops at that count.
+//  * An error shows in both sets, a hang-up only in the read set.  That is enough: sockets, pipes
+//    and terminals that hang up become writable as well.
 //  * The kernel is never early, but allows itself to be late by a thousandth of the time asked for,
-//    0.1 s at the most: 5 ms in 5 s.  So a long wait asks for that much less, and for the rest then.
+//    0.1 s at the most: 5 ms in 5 s.  So a long wait asks for that much less, and for the rest
+//    then.
 #include <asyncio/core/backends.h>
 
 #include <fcntl.h>

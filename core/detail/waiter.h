@@ -91,6 +91,9 @@ ASYNCIO_API Wake suspend_until(TaskControl& self, Waiter& waiter, TimePoint dead
 /// Loop thread only.  Never runs user code.
 ASYNCIO_API void wake(Waiter& waiter, Wake outcome = Wake::completed) noexcept;
 
+/// Throws InvalidStateError if this is not the thread of the waiter's loop.
+ASYNCIO_API void check_loop_thread(const Waiter& waiter, const char* call);
+
 /// After an operation that completed at once: yields when the task's budget of such completions is
 /// spent, so that a task that never has to wait cannot starve the others.  Never throws Cancelled.
 ASYNCIO_API void spend_budget(TaskControl& self);

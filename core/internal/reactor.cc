@@ -214,9 +214,10 @@ void Reactor::wait(TimePoint until) {
       return;
     }
   }
-  if (may_block && timerfd_ >= 0 && until != TimePoint::max()) arm_timerfd(until);
+  const bool by_timerfd = may_block && timerfd_ >= 0 && until != TimePoint::max();
+  if (by_timerfd) arm_timerfd(until);
   reports_ = 0;
-  backend_.wait(until, *this);
+  backend_.wait(by_timerfd ? TimePoint::max() : may_block ? until : TimePoint::min(), *this);
   if (may_block && reports_ == 0 && Clock::now() < until) {
     if (++empty_wakeups_ >= most_empty_wakeups) {
       empty_wakeups_ = 0;

@@ -130,6 +130,12 @@ void wake(Waiter& waiter, Wake outcome) noexcept {
   task.loop->make_ready(task);
 }
 
+void check_loop_thread(const Waiter& waiter, const char* call) {
+  if (waiter.task->loop->on_own_thread()) return;
+  throw InvalidStateError(std::string{call} +
+                          " from a thread that is not the loop's: use call_soon_threadsafe(...)");
+}
+
 void spend_budget(TaskControl& self) {
   if (self.budget-- > 1) [[likely]] return;
   self.loop->yield(self);  // no waiter is set, so no cancel can be delivered here

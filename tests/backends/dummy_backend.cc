@@ -2,8 +2,8 @@
 // would.
 //
 // First write down the facts about the mechanism that shape the file.  About poll:
-//  * The kernel remembers nothing: the whole list of descriptors goes in with every call, so there is
-//    nothing to register, nothing to re-assert, and nothing to share with the child of a fork.
+//  * The kernel remembers nothing: the whole list of descriptors goes in with every call, so there
+//    is nothing to register, nothing to re-assert, and nothing to share with the child of a fork.
 //  * Readiness is level-triggered, which is what the contract asks for.
 //  * POLLERR and POLLHUP come unasked, in whatever direction one waits.
 //  * A closed descriptor does not fail the call; its own entry says POLLNVAL.
@@ -27,8 +27,8 @@
 namespace asyncio::testing {
 namespace {
 
-// Step 1: a class of its own.  `final` and in an anonymous namespace, because nobody needs more of it
-// than the factory at the end of the file.
+// Step 1: a class of its own.  `final` and in an anonymous namespace, because nobody needs more of
+// it than the factory at the end of the file.
 class PollInterface final : public EventLoopInterface {
  public:
   // Step 2: a name, and how exactly wait() keeps a deadline.  Whole milliseconds are "coarse": the
@@ -36,8 +36,8 @@ class PollInterface final : public EventLoopInterface {
   PollInterface() : EventLoopInterface("dummy", Precision::coarse) {}
 
  private:
-  // Step 3: watch().  Called when the interest in a descriptor changes, not for every wait.  It must
-  // not throw, so running out of memory becomes an errno like any other.
+  // Step 3: watch().  Called when the interest in a descriptor changes, not for every wait.  It
+  // must not throw, so running out of memory becomes an errno like any other.
   int watch(int fd, Interest wanted) noexcept override {
     // poll skips negative numbers in silence; a task that waited on one would wait for ever.
     if (fd < 0) return any(wanted) ? EBADF : 0;
@@ -64,8 +64,8 @@ class PollInterface final : public EventLoopInterface {
       return ENOMEM;
     }
 
-    // Whether fd is open at all turns out in wait(), which then says dead().  A mechanism that knows
-    // it here returns EBADF here.
+    // Whether fd is open at all turns out in wait(), which then says dead().  A mechanism that
+    // knows it here returns EBADF here.
     return 0;
   }
 
@@ -82,8 +82,8 @@ class PollInterface final : public EventLoopInterface {
     for (pollfd& entry : polled_) {
       if (entry.revents == 0) continue;
       if ((entry.revents & POLLNVAL) != 0) {
-        // No such descriptor.  Left in the list it would end every poll at once, so it must go; after
-        // the loop, since erasing would move the entries still to be looked at.
+        // No such descriptor.  Left in the list it would end every poll at once, so it must go;
+        // after the loop, since erasing would move the entries still to be looked at.
         sink.dead(entry.fd);
         entry.fd = -1;
         closed = true;
@@ -105,7 +105,8 @@ class PollInterface final : public EventLoopInterface {
     if (until == TimePoint::max()) return -1;
     const TimePoint now = Clock::now();
     if (until <= now) return 0;
-    // Rounded up.  Rounded down, the last millisecond of every wait would be spent in polls of zero.
+    // Rounded up.  Rounded down, the last millisecond of every wait would be spent in polls of
+    // zero.
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - now).count();
     // More than an int holds: wake early, the runtime will wait again.
     constexpr auto most = std::numeric_limits<int>::max();
@@ -136,8 +137,9 @@ BackendInfo dummy_backend() {
   return {"dummy", -1, [] { return std::make_unique<PollInterface>(); }};
 }
 
-// Step 7: make it known, before the first loop that is to use it.  By a call, not by a static object:
-// a linker leaves those out of a static library.  A second registration of one name is an error.
+// Step 7: make it known, before the first loop that is to use it.  By a call, not by a static
+// object: a linker leaves those out of a static library.  A second registration of one name is an
+// error.
 void register_dummy_backend() {
   [[maybe_unused]] static const bool done = (register_backend(dummy_backend()), true);
 }

@@ -4,7 +4,8 @@
 usage: check_symbols.py COMPILER... -- LIBRARY
 
 A library that defines malloc, read or __cxa_get_globals would change the host program it is linked
-into.  Weak definitions are let pass: instantiations of standard templates are shared by design.
+into.  Weak and unique definitions are let pass: instantiations of standard templates are shared by
+design.
 """
 
 import pathlib
@@ -33,7 +34,7 @@ def main():
     compiler, library = sys.argv[1:split], pathlib.Path(sys.argv[split + 1])
     shared = library.suffix != ".a"
     symbols = defined(library, *(["--dynamic"] if shared else []))
-    strong = {name for name, kind in symbols.items() if kind not in "WVwv"}
+    strong = {name for name, kind in symbols.items() if kind not in "WVwvu"}
     wrong = []
 
     for runtime in ("libc.so.6", "libm.so.6", "libstdc++.so.6", "libgcc_s.so.1"):

@@ -1,0 +1,56 @@
+// Barrier: n tasks wait for each other.
+#pragma once
+
+#include <cstddef>
+
+#include <asyncio/core/detail/list.h>
+#include <asyncio/core/detail/waiter.h>
+#include <asyncio/core/errors.h>
+#include <asyncio/core/export.h>
+
+namespace asyncio {
+
+/// A barrier was aborted or reset while the task waited at it, or before.
+class ASYNCIO_API BrokenBarrierError : public Error {
+ public:
+  using Error::Error;
+  ~BrokenBarrierError() override;
+};
+
+/// The n-th arrival lets all n through, and the next n start afresh.
+/// Threads: the loop's thread.
+class ASYNCIO_API Barrier {
+ public:
+  /// Throws: std::invalid_argument unless n >= 1.
+  explicit Barrier(int n);
+  ~Barrier();
+  Barrier(const Barrier&) = delete;
+  Barrier& operator=(const Barrier&) = delete;
+
+  /// Waits for the others and gives the caller's place in the order of arrival, 0 to n-1.
+  /// Suspends: unless it is the n-th.
+  /// Cancels: Cancelled; the task no longer counts, the others go on waiting for an n-th.
+  /// Throws: BrokenBarrierError after abort(), and when abort() or reset() happens meanwhile;
+  /// NotInTaskError.
+  int wait();
+
+  /// Wakes who waits with BrokenBarrierError, and makes every later wait() fail, until reset().
+  void abort() noexcept;
+  /// Wakes who waits with BrokenBarrierError and starts afresh.
+  void reset() noexcept;
+
+  int parties() const noexcept { return parties_; }
+  int waiting_count() const noexcept { return waiting_; }
+  bool is_broken() const noexcept { return broken_; }
+
+ private:
+  struct Arrival;
+  void release_all(detail::Wake outcome) noexcept;
+
+  int parties_;
+  int waiting_ = 0;
+  bool broken_ = false;
+  detail::List<detail::Waiter> waiters_;
+};
+
+}  // namespace asyncio

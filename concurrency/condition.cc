@@ -1,0 +1,80 @@
+#include <asyncio/concurrency/condition.h>
+
+#include <string>
+
+#include <asyncio/core/errors.h>
+#include <asyncio/core/internal/loop.h>
+
+namespace asyncio {
+
+// First in the condition's queue, then, once notified, in the mutex's.
+struct Condition::Sleeper : detail::Waiter {
+  explicit Sleeper(Condition& owner) noexcept
+      : Waiter(detail::WaitKind::condition, &owner), condition(owner) {
+    abort = [](detail::Waiter& aborted) noexcept {
+      auto& self = static_cast<Sleeper&>(aborted);
+      self.unlink();
+      if (self.notified) --self.condition.mutex_.waiting_;
+      return true;
+    };
+  }
+  Condition& condition;
+  bool notified = false;
+};
+
+Condition::~Condition() {
+  while (detail::Waiter* waiter = waiters_.front()) detail::wake(*waiter, detail::Wake::broken);
+}
+
+void Condition::check_owned(const char* call) const {
+  if (mutex_.owned_by_current_task()) return;
+  throw InvalidStateError(std::string{call} + " without owning the mutex: lock it first");
+}
+
+TimePoint Condition::deadline_of(Duration limit) const {
+  check_owned("Condition::wait_for");
+  return deadline_after(detail::Loop::current()->reactor().now(), limit);
+}
+
+void Condition::wait() { wait_impl(nullptr, "Condition::wait"); }
+bool Condition::wait_until(TimePoint deadline) {
+  return wait_impl(&deadline, "Condition::wait_for");
+}
+
+bool Condition::wait_impl(const TimePoint* deadline, const char* call) {
+  detail::TaskControl& self = detail::enter_wait(call);
+  check_owned(call);
+  Sleeper sleeper{*this};
+  waiters_.push_back(sleeper);
+  mutex_.hand_over();
+  const detail::Wake outcome = deadline == nullptr
+                                   ? detail::suspend(self, sleeper)
+                                   : detail::suspend_until(self, sleeper, *deadline);
+  if (outcome == detail::Wake::completed) {
+    mutex_.check_intact(call);
+    return true;  // the mutex came with the wake-up
+  }
+  mutex_.lock_shielded(self);
+  if (outcome == detail::Wake::broken) {
+    throw ClosedError(std::string{call} + ": the condition was destroyed while the task waited");
+  }
+  if (sleeper.notified) pass_on(1);
+  detail::rethrow_cancel(self, outcome);
+  return false;
+}
+
+void Condition::notify(std::size_t n) {
+  check_owned("Condition::notify");
+  pass_on(n);
+}
+
+void Condition::pass_on(std::size_t n) noexcept {
+  for (; n != 0; --n) {
+    detail::Waiter* waiter = waiters_.pop_front();
+    if (waiter == nullptr) return;
+    static_cast<Sleeper*>(waiter)->notified = true;
+    mutex_.enqueue(*waiter);  // it is locked, by the caller: its turn comes with an unlock
+  }
+}
+
+}  // namespace asyncio

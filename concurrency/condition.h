@@ -1,0 +1,72 @@
+// Condition: waiting, under a mutex, for something to become true.
+#pragma once
+
+#include <concepts>
+#include <cstddef>
+#include <optional>
+
+#include <asyncio/concurrency/mutex.h>
+#include <asyncio/core/detail/list.h>
+#include <asyncio/core/detail/waiter.h>
+#include <asyncio/core/export.h>
+#include <asyncio/core/time.h>
+
+namespace asyncio {
+
+/// Notified tasks queue for the mutex in turn, so that notify_all() wakes no herd.  A notification
+/// without a waiter is not remembered.
+///
+/// Destroyed while tasks wait: they get ClosedError, owning the mutex.
+/// Threads: the loop's thread.
+class ASYNCIO_API Condition {
+ public:
+  /// `mutex` must outlive the condition.
+  explicit Condition(Mutex& mutex) noexcept : mutex_(mutex) {}
+  ~Condition();
+  Condition(const Condition&) = delete;
+  Condition& operator=(const Condition&) = delete;
+
+  /// Unlocks the mutex, waits for a notification, and locks it again before it returns or throws.
+  /// Suspends: always.
+  /// Cancels: Cancelled, owning the mutex; a notification that had reached the task goes to another.
+  /// Throws: InvalidStateError unless the caller owns the mutex; NotInTaskError.
+  void wait();
+
+  /// Waits until `predicate()` is true; it is called owning the mutex.
+  template <std::predicate F>
+  void wait(F&& predicate) {
+    while (!predicate()) wait();
+  }
+
+  /// As wait(predicate), at most for `limit`; gives the predicate's last value.
+  template <DurationLike D, std::predicate F>
+  bool wait_for(D limit, F&& predicate) {
+    const TimePoint deadline = deadline_of(to_duration(limit));
+    while (!predicate()) {
+      if (!wait_until(deadline)) return predicate();
+    }
+    return true;
+  }
+
+  /// Wakes the `n` oldest waiters.
+  /// Throws: InvalidStateError unless the caller owns the mutex.
+  void notify(std::size_t n = 1);
+  void notify_all() { notify(static_cast<std::size_t>(-1)); }
+
+  std::size_t waiting_count() const noexcept { return waiters_.count(); }
+
+ private:
+  struct Sleeper;
+
+  void check_owned(const char* call) const;
+  TimePoint deadline_of(Duration limit) const;
+  /// False when the time ran out.
+  bool wait_until(TimePoint deadline);
+  bool wait_impl(const TimePoint* deadline, const char* call);
+  void pass_on(std::size_t n) noexcept;
+
+  Mutex& mutex_;
+  detail::List<detail::Waiter> waiters_;
+};
+
+}  // namespace asyncio

@@ -1,0 +1,152 @@
+// Future<T>: a result that somebody will set.
+#pragma once
+
+#include <exception>
+#include <functional>
+#include <memory>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include <asyncio/core/detail/outcome.h>
+#include <asyncio/core/detail/waiter.h>
+#include <asyncio/core/errors.h>
+#include <asyncio/core/export.h>
+#include <asyncio/core/unique_function.h>
+
+namespace asyncio {
+namespace detail {
+
+/// What of a future does not depend on T.
+class ASYNCIO_API FutureState {
+ public:
+  /// Throws: NoRunningLoopError.
+  FutureState();
+  virtual ~FutureState();
+  FutureState(const FutureState&) = delete;
+  FutureState& operator=(const FutureState&) = delete;
+
+  bool is_done() const noexcept { return done_; }
+  /// Throws: InvalidStateError if it is done, or on another thread.
+  void check_settable(const char* call) const;
+  /// Wakes who waits.
+  void settle() noexcept;
+  void set_exception(std::exception_ptr exception);
+  bool cancel(std::string_view reason);
+  /// Throws what was set; InvalidStateError while nothing was.
+  void check_result();
+  void wait();
+  void add_done_callback(UniqueFunction<void()> callback);
+
+ private:
+  Loop& loop_;
+  List<Waiter> waiters_;
+  std::vector<UniqueFunction<void()>> callbacks_;
+  std::exception_ptr exception_;
+  bool done_ = false;
+  bool observed_ = true;  ///< an exception somebody has looked at, or none
+};
+
+template <class T>
+struct TypedFutureState : FutureState {
+  MaybeValue<T> value;
+};
+
+}  // namespace detail
+
+/// A handle of a result that somebody will set: a task, a callback, or a callback posted from another
+/// thread.  Copies name the same result.
+/// Threads: the loop's thread; from elsewhere set it through call_soon_threadsafe.
+template <class T>
+class Future {
+ public:
+  using value_type = T;
+
+  /// Throws: NoRunningLoopError.
+  Future() : state_(std::make_shared<detail::TypedFutureState<T>>()) {}
+
+  /// Sets the result and wakes who awaits it, in order.  Future<void> takes no argument.
+  /// Suspends: never.
+  /// Throws: InvalidStateError if it has been set or cancelled.
+  template <class... Value>
+    requires((std::is_void_v<T> && sizeof...(Value) == 0) || sizeof...(Value) == 1)
+  void set_result(Value&&... value) const {
+    state_->check_settable("Future::set_result");
+    if constexpr (std::is_void_v<T>) {
+      state_->value.fill([] {});
+    } else {
+      state_->value.fill([&]() -> T { return static_cast<T>((std::forward<Value>(value), ...)); });
+    }
+    state_->settle();
+  }
+
+  /// As set_result, for a failure.  One that nobody ever looks at goes to the exception handler.
+  void set_exception(std::exception_ptr exception) const {
+    state_->set_exception(std::move(exception));
+  }
+  template <class E>
+    requires(!std::is_same_v<std::decay_t<E>, std::exception_ptr>)
+  void set_exception(E&& exception) const {
+    state_->set_exception(std::make_exception_ptr(std::forward<E>(exception)));
+  }
+
+  /// Whoever awaits it gets TaskCancelledException.  Returns false if it was done already.
+  bool cancel(std::string_view reason = {}) const { return state_->cancel(reason); }
+
+  bool is_done() const noexcept { return state_->is_done(); }
+
+  /// The result, without waiting.
+  /// Throws: what was set; TaskCancelledException; InvalidStateError while nothing was.
+  detail::ResultView<T> result() const {
+    state_->check_result();
+    return state_->value.get();
+  }
+
+  /// Calls `callback`, which may take the future, from the loop once it is done.
+  template <class F>
+  void add_done_callback(F&& callback) const {
+    if constexpr (std::is_invocable_v<std::decay_t<F>&, Future>) {
+      state_->add_done_callback(
+          [self = *this, f = std::forward<F>(callback)]() mutable { std::invoke(f, self); });
+    } else {
+      state_->add_done_callback(UniqueFunction<void()>{std::forward<F>(callback)});
+    }
+  }
+
+  /// For the library.
+  detail::TypedFutureState<T>& state() const noexcept { return *state_; }
+
+ private:
+  std::shared_ptr<detail::TypedFutureState<T>> state_;
+};
+
+/// A future of this thread's loop.
+/// Throws: NoRunningLoopError.
+template <class T>
+Future<T> create_future() {
+  return Future<T>{};
+}
+
+/// Waits for a future and gives a copy of its result.
+/// Suspends: unless it is done.
+/// Cancels: Cancelled; the future stays as it is.
+/// Throws: what was set; TaskCancelledException if it was cancelled; NotInTaskError.
+template <class T>
+T await(const Future<T>& future) {
+  const Future<T> keep = future;
+  keep.state().wait();
+  keep.state().check_result();
+  return std::as_const(keep.state().value).get();
+}
+
+/// As above, and moves the result out: for results that cannot be copied.
+template <class T>
+T await(Future<T>&& future) {
+  const Future<T> keep = std::move(future);
+  keep.state().wait();
+  keep.state().check_result();
+  return keep.state().value.take();
+}
+
+}  // namespace asyncio

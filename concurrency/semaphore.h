@@ -1,0 +1,116 @@
+// Semaphore and CapacityLimiter: a number of permits, handed over in order of arrival.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <type_traits>
+#include <utility>
+
+#include <asyncio/core/detail/list.h>
+#include <asyncio/core/detail/waiter.h>
+#include <asyncio/core/export.h>
+
+namespace asyncio {
+
+/// Figures about a semaphore since it was made.
+struct SemaphoreStats {
+  std::uint64_t acquired = 0;   ///< acquisitions granted
+  std::uint64_t contended = 0;  ///< of those, the ones that had to wait
+  int available = 0;
+  int max = 0;
+  std::size_t waiting = 0;
+};
+
+/// `max` permits.  Strictly first come, first served: a released permit goes to the oldest waiter
+/// directly, and nobody overtakes.  It knows no owners: any task, or a callback, may release.
+///
+/// Destroyed while tasks wait: they get ClosedError.
+/// Threads: the loop's thread.
+class ASYNCIO_API Semaphore {
+ public:
+  /// Throws: std::invalid_argument unless max >= 1.
+  explicit Semaphore(int max);
+  ~Semaphore();
+  Semaphore(const Semaphore&) = delete;
+  Semaphore& operator=(const Semaphore&) = delete;
+
+  /// Takes `permits` permits.
+  /// Suspends: unless they are free and nobody waits (or the task's budget is spent).
+  /// Cancels: Cancelled, and nothing was taken.  A permit handed over before the cancel is the
+  /// task's: its next suspending call throws.
+  /// Throws: std::invalid_argument for less than 1 or more than max; NotInTaskError if it would have
+  /// to wait outside a task.
+  /// Cost: no allocation.
+  void acquire(int permits = 1);
+
+  /// Takes them if that needs no waiting and overtakes nobody.  Suspends: never.
+  bool try_acquire(int permits = 1);
+
+  /// Gives permits back.
+  /// Suspends: never.
+  /// Throws: InvalidStateError if more would be back than were taken.
+  void release(int permits = 1);
+
+  /// Runs `body` with one permit and gives its result.
+  template <class F>
+  auto with(F&& body) -> std::invoke_result_t<F&>;
+
+  int available() const noexcept { return available_; }
+  int max() const noexcept { return max_; }
+  std::size_t waiting_count() const noexcept { return waiting_; }
+  SemaphoreStats stats() const noexcept;
+
+ protected:
+  /// More permits, or fewer: what is taken beyond a lower limit comes back by release.
+  void change_max(int max);
+
+ private:
+  struct Request;
+
+  void check(const char* call, int permits) const;
+  void grant() noexcept;
+  static bool abort_request(detail::Waiter& waiter) noexcept;
+
+  int max_;
+  int available_;  ///< below zero while more are taken than a lowered max allows
+  std::size_t waiting_ = 0;
+  std::uint64_t acquired_ = 0;
+  std::uint64_t contended_ = 0;
+  detail::List<detail::Waiter> waiters_;
+};
+
+/// The usual spelling: `auto gate = asyncio::semaphore(10);`
+ASYNCIO_API ASYNCIO_API_STABLE Semaphore semaphore(int max);
+
+/// A semaphore whose number of permits can change while it is in use.
+class ASYNCIO_API CapacityLimiter : public Semaphore {
+ public:
+  using Semaphore::Semaphore;
+  /// A higher limit wakes waiters; a lower one waits for permits to come back.
+  /// Throws: std::invalid_argument unless max >= 1.
+  void set_max(int max) { change_max(max); }
+};
+
+template <class F>
+auto Semaphore::with(F&& body) -> std::invoke_result_t<F&> {
+  acquire();
+  struct OnUnwind {  // a body that gave the permit back itself has been told so, or is failing anyway
+    Semaphore* semaphore;
+    ~OnUnwind() {
+      if (semaphore != nullptr && semaphore->available_ < semaphore->max_) semaphore->release();
+    }
+  } guard{this};
+  if constexpr (std::is_void_v<std::invoke_result_t<F&>>) {
+    std::invoke(body);
+    guard.semaphore = nullptr;
+    release();
+  } else {
+    decltype(auto) result = std::invoke(body);
+    guard.semaphore = nullptr;
+    release();
+    return static_cast<std::invoke_result_t<F&>>(std::forward<decltype(result)>(result));
+  }
+}
+
+}  // namespace asyncio
