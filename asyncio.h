@@ -36,3 +36,10 @@
 #include <asyncio/core/time.h>
 #include <asyncio/core/timer_id.h>
 #include <asyncio/core/unique_function.h>
+#include <asyncio/observable/counting_observer.h>
+#include <asyncio/observable/events.h>
+#include <asyncio/observable/observable.h>
+#include <asyncio/observable/observer.h>
+#include <asyncio/resource/async_resource.h>
+#include <asyncio/resource/async_resource_manager.h>
+#include <asyncio/resource/context.h>

@@ -74,6 +74,11 @@ TaskGroup::~TaskGroup() {
     }
     join_shielded(*self);
   }
+  if (detail::TaskControl* self = detail::current_task_control();
+      self != nullptr && scope_->on_leave != nullptr && !scope_->ended) {
+    const detail::NoCancel shielded{*self};
+    scope_->on_leave(*scope_, scope_->effective);
+  }
   for (std::exception_ptr& failure : scope_->failures) {
     scope_->loop.report("a task of a TaskGroup that was destroyed before wait_all() failed",
                         std::move(failure), nullptr);

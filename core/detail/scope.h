@@ -95,8 +95,7 @@ struct ASYNCIO_API Scope : ScopeNode {
   void (*on_child_end)(Scope&, TaskControl&) = nullptr;
   /// Called when the scope is about to end, tasks joined: resources are closed here.
   void (*on_leave)(Scope&, bool cancelled) = nullptr;
-  void* extension = nullptr;  ///< whose the two hooks are
-  void* resources = nullptr;  ///< the resource module's list for this scope
+  std::shared_ptr<void> resources;  ///< the resource module's list for this scope
   ScopeTimer deadline;
   List<ScopeNode> failed;  ///< tasks that failed and nobody has looked at yet
   CancellationScope* face = nullptr;

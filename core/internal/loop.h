@@ -186,6 +186,7 @@ class Loop {
   void wait_virtual();
   bool could_be_woken() const noexcept;
   void wind_up(bool hold_callbacks);
+  void close_root_resources(bool cancelled);
   void abandon_survivors();
   ReadyNode* take_ready_callback() noexcept;
   void reset_root();

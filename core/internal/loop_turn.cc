@@ -356,6 +356,7 @@ TimePoint Loop::trim_stacks(TimePoint now) noexcept {
 // Cancels and joins every task.  With `hold_callbacks`, callbacks and timers stay for the next run.
 void Loop::wind_up(bool hold_callbacks) {
   stopping_ = false;
+  if (root_->living == 0) close_root_resources(false);
   if (root_->living != 0) {
     winding_up_ = hold_callbacks;
     reactor_.hold_callbacks(hold_callbacks);
@@ -378,6 +379,7 @@ void Loop::wind_up(bool hold_callbacks) {
     }
     reactor_.timers().disarm(grace);
     if (root_->living != 0) abandon_survivors();
+    close_root_resources(true);
     winding_up_ = false;
     reactor_.hold_callbacks(false);
     while (ReadyNode* node = take_ready_callback()) held_.push_back(*node);
@@ -405,6 +407,20 @@ ReadyNode* Loop::take_ready_callback() noexcept {
     return list.pop_front();
   }
   return nullptr;
+}
+
+// What belongs to the root scope is closed by a task of its own: closing may suspend.
+void Loop::close_root_resources(bool cancelled) {
+  if (root_->on_leave == nullptr) return;
+  reset_root();
+  auto closer = spawn(
+      *root_, [&] { root_->on_leave(*root_, cancelled); }, "close resources", 0,
+      TaskPriority::system);
+  closer.control().own_scope.shield = true;
+  winding_up_ = false;
+  stopping_ = false;
+  drive([&] { return closer.is_done(); });
+  stopping_ = false;
 }
 
 // They would not end in time: never resumed again, leaked with their stacks, and said so.

@@ -1,6 +1,7 @@
 // The scope tree: cancelling, shielding, joining.  Every walk is iterative: a tree may be 10,000 deep.
 #include <asyncio/core/detail/scope.h>
 
+#include <asyncio/core/detail/observation_hooks.h>
 #include <asyncio/core/detail/task_control.h>
 #include <asyncio/core/internal/loop.h>
 
@@ -81,6 +82,7 @@ void cancel_node(ScopeNode& node, CancelReason reason, std::string text) {
   }
   node.cause = std::move(cause);
   node.cancel_called = true;
+  if (!node.is_task) tell_of_scope(static_cast<Scope&>(node), ScopeMoment::cancelled);
   refresh_effective(node);
 }
 
@@ -105,6 +107,7 @@ void Scope::enter(TaskControl& self) {
   parent->children.push_back(*this);
   self.scope = this;
   effective = cancel_called || visible_parent_cancelled();
+  tell_of_scope(*this, ScopeMoment::entered);
 }
 
 Wake Scope::join(TaskControl& self) {
@@ -131,6 +134,7 @@ void Scope::leave(TaskControl& self) {
   ended = true;
   unlink();
   self.scope = parent;
+  tell_of_scope(*this, ScopeMoment::left);
   failed.for_each([this](ScopeNode& node) {
     TaskControl& child = *node.task;
     child.mark_observed();
@@ -146,6 +150,7 @@ void end_groups_below(ScopeNode& node, TaskControl& self) {
     cancel_node(group, CancelReason::parent, "the scope it was made in ended");
     group.joining = true;
     group.join(self);
+    if (group.on_leave != nullptr) group.on_leave(group, true);
     group.ended = true;
     group.unlink();
     group.parent = nullptr;

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include <asyncio/core/detail/task_hook.h>
+#include <asyncio/core/detail/observation_hooks.h>
 #include <asyncio/core/errors.h>
 #include <asyncio/core/internal/cancelled_access.h>
 #include <asyncio/core/internal/loop.h>
@@ -31,7 +31,7 @@ struct DisposePost : Post {
 
 }  // namespace
 
-std::atomic<TaskHook> task_hook{nullptr};
+std::atomic<const ObservationHooks*> observation_hooks{nullptr};
 
 ContextBase::~ContextBase() = default;
 
@@ -129,7 +129,7 @@ void Loop::task_created(TaskControl& task) noexcept {
   ++created_count_;
   ++alive_count_;
   task.created = stamp_;
-  tell_task_hook(task, TaskMoment::created);
+  tell_of_task(task, TaskMoment::created);
 }
 
 // ---- Running ---------------------------------------------------------------------------------------
@@ -175,14 +175,14 @@ void run_current_task() noexcept {
 
 void Loop::task_started(TaskControl& task) noexcept {
   task.started = stamp();
-  tell_task_hook(task, TaskMoment::started);
+  tell_of_task(task, TaskMoment::started);
 }
 
 void Loop::task_ended(TaskControl& task, TaskState end) noexcept {
   // In this order (semantics.md, "At a task's end"): state, event, waiters, group, done callbacks.
   task.completed = stamp();
   task.set_state(end);
-  tell_task_hook(task, end == TaskState::completed ? TaskMoment::completed
+  tell_of_task(task, end == TaskState::completed ? TaskMoment::completed
                        : end == TaskState::failed  ? TaskMoment::failed
                                                    : TaskMoment::cancelled);
   while (CompletionNode* node = task.completions.pop_front()) node->notify(*node, task);

@@ -1,0 +1,115 @@
+#include <asyncio/observable/observable.h>
+
+#include <algorithm>
+#include <mutex>
+#include <stdexcept>
+#include <vector>
+
+#include <asyncio/core/detail/observation_hooks.h>
+#include <asyncio/core/internal/loop.h>
+
+namespace asyncio {
+
+Observer::~Observer() = default;
+void Observer::on_task_event(const TaskEvent&) {}
+void Observer::on_scope_event(const ScopeEvent&) {}
+void Observer::on_resource_event(const ResourceEvent&) {}
+
+namespace {
+
+using Observers = std::vector<std::shared_ptr<Observer>>;
+
+struct Shared {
+  std::mutex mutex;
+  std::shared_ptr<const Observers> observers = std::make_shared<Observers>();
+};
+// Leaked on purpose: loops of other threads may tell while statics are destroyed.
+Shared& shared() {
+  static auto* instance = new Shared;
+  return *instance;
+}
+
+// Observers run inside the task that caused the event, and may not suspend it.
+template <class Call>
+void tell_all(detail::Loop* loop, Call&& call) noexcept {
+  std::shared_ptr<const Observers> observers;
+  {
+    const std::lock_guard lock{shared().mutex};
+    observers = shared().observers;
+  }
+  detail::TaskControl* self = loop == nullptr ? nullptr : loop->current_task();
+  if (self != nullptr) ++self->no_suspend;
+  for (const auto& observer : *observers) {
+    try {
+      call(*observer);
+    } catch (...) {
+      if (loop != nullptr) loop->report("an observer threw", std::current_exception(), nullptr);
+    }
+  }
+  if (self != nullptr) --self->no_suspend;
+}
+
+void on_task(detail::TaskControl& task, detail::TaskMoment moment) noexcept {
+  const TaskEvent event{static_cast<TaskEvent::Type>(moment),
+                        AnyTask{detail::TaskRef::share(task)}, task.exception,
+                        task.loop->reactor().now()};
+  tell_all(task.loop, [&](Observer& observer) { observer.on_task_event(event); });
+}
+
+void on_scope(const detail::Scope& scope, detail::ScopeMoment moment) noexcept {
+  const ScopeEvent event{static_cast<ScopeEvent::Type>(moment), scope.name,
+                         scope.loop.reactor().now()};
+  tell_all(&scope.loop, [&](Observer& observer) { observer.on_scope_event(event); });
+}
+
+void on_resource(const AsyncResource& resource, detail::ResourceMoment moment,
+                 const std::exception_ptr& exception) noexcept {
+  detail::Loop* loop = detail::Loop::current();
+  const ResourceEvent event{static_cast<ResourceEvent::Type>(moment), &resource, exception,
+                            loop == nullptr ? Clock::now() : loop->reactor().now()};
+  tell_all(loop, [&](Observer& observer) { observer.on_resource_event(event); });
+}
+
+constexpr detail::ObservationHooks hooks{&on_task, &on_scope, &on_resource};
+
+// Copy on write: a round of telling goes on with the list it began with.
+template <class Change>
+void change_observers(Change&& change) {
+  const std::lock_guard lock{shared().mutex};
+  auto next = std::make_shared<Observers>(*shared().observers);
+  change(*next);
+  detail::observation_hooks.store(next->empty() ? nullptr : &hooks);
+  shared().observers = std::move(next);
+}
+
+}  // namespace
+
+Observable& Observable::instance() {
+  static Observable observable;
+  return observable;
+}
+
+void Observable::add_observer(std::shared_ptr<Observer> observer) {
+  if (observer == nullptr) {
+    throw std::invalid_argument("Observable::add_observer(nullptr): pass an observer");
+  }
+  change_observers([&](Observers& list) {
+    if (std::find(list.begin(), list.end(), observer) == list.end()) {
+      list.push_back(std::move(observer));
+    }
+  });
+}
+
+bool Observable::remove_observer(const std::shared_ptr<Observer>& observer) {
+  bool removed = false;
+  change_observers([&](Observers& list) { removed = std::erase(list, observer) != 0; });
+  return removed;
+}
+
+void Observable::clear_observers() {
+  change_observers([](Observers& list) { list.clear(); });
+}
+
+bool Observable::is_enabled() const noexcept { return detail::observers() != nullptr; }
+
+}  // namespace asyncio

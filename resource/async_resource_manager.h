@@ -1,0 +1,50 @@
+// AsyncResourceManager: closes what a scope holds when the scope ends.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include <asyncio/concurrency/cancellation_scope.h>
+#include <asyncio/core/export.h>
+#include <asyncio/resource/async_resource.h>
+
+namespace asyncio {
+
+/// Counters of this thread's resources since it began.
+struct ResourceStats {
+  std::uint64_t added = 0;
+  std::uint64_t removed = 0;  ///< taken out again, open
+  std::uint64_t closed = 0;
+  std::uint64_t failed = 0;  ///< whose close() threw
+  std::size_t open = 0;      ///< added, and neither closed nor removed
+};
+
+/// Resources belong to the scope that is current when they are added.  When it ends, its tasks
+/// joined, they are closed, last added first; if it ends by cancellation on_cancellation() comes
+/// before each close().  One that fails to close does not keep the others from it.
+///
+/// Threads: the loop's thread.
+class ASYNCIO_API ASYNCIO_API_STABLE AsyncResourceManager {
+ public:
+  /// Throws: std::invalid_argument for null; NotInTaskError outside a task; InvalidStateError if a
+  /// scope of this thread has it already.
+  /// Suspends: never.
+  static void add(std::shared_ptr<AsyncResource> resource);
+
+  /// Takes it out of the scope that holds it, open; false if none of the current ones does.
+  static bool remove(const std::shared_ptr<AsyncResource>& resource);
+
+  /// Closes now what `scope` holds; gives how many were closed.
+  /// Suspends: as the resources do, with cancels kept out.
+  /// Throws: NotInTaskError.
+  static std::size_t close_scope(CancellationScope& scope);
+
+  static std::size_t resource_count(const CancellationScope& scope);
+  static ResourceStats stats();
+  /// Resources that lost their scope without being closed, and are still open.
+  static std::vector<std::shared_ptr<AsyncResource>> detect_leaks();
+};
+
+}  // namespace asyncio
