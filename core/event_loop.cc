@@ -11,13 +11,16 @@ namespace asyncio {
 namespace {
 
 struct CallbackPost : detail::Post {
-  explicit CallbackPost(UniqueFunction<void()> function)
+  CallbackPost(UniqueFunction<void()> function, std::shared_ptr<detail::LoopShared> meant_for)
       : Post([](Post& post, detail::Loop* loop) {
           const std::unique_ptr<CallbackPost> self{static_cast<CallbackPost*>(&post)};
-          if (loop != nullptr) self->callback();
+          // A loop that closed just after the poster looked may have left its inbox to another one.
+          if (loop != nullptr && loop->shared() == self->home) self->callback();
         }),
-        callback(std::move(function)) {}
+        callback(std::move(function)),
+        home(std::move(meant_for)) {}
   UniqueFunction<void()> callback;
+  std::shared_ptr<detail::LoopShared> home;
 };
 
 std::unique_ptr<EventLoopInterface> not_null(std::unique_ptr<EventLoopInterface> backend) {
@@ -42,7 +45,7 @@ detail::Loop& running_loop_or_throw(const char* call) {
 
 void LoopHandle::call_soon_threadsafe(UniqueFunction<void()> callback) const {
   if (!callback) throw std::invalid_argument("call_soon_threadsafe: the callback is empty");
-  auto post = std::make_unique<CallbackPost>(std::move(callback));
+  auto post = std::make_unique<CallbackPost>(std::move(callback), shared_);
   if (shared_->closed.load() || !shared_->inbox->push(*post)) {
     throw ClosedError(
         "call_soon_threadsafe: the loop is gone; keep it alive until its threads have ended, or ask "

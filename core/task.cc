@@ -1,5 +1,6 @@
 #include <asyncio/core/task.h>
 
+#include <stdexcept>
 #include <utility>
 
 #include <asyncio/core/internal/inbox.h>
@@ -15,7 +16,7 @@ struct CancelPost : detail::Post {
       : Post([](Post& post, detail::Loop* loop) {
           const std::unique_ptr<CancelPost> self{static_cast<CancelPost*>(&post)};
           // A late post may reach another loop that reuses the inbox: then the task has ended.
-          if (loop == nullptr || self->task->done()) return;
+          if (loop == nullptr || self->task->done() || self->task->abandoned) return;
           detail::cancel_node(self->task->own_scope, CancelReason::user, self->reason);
         }),
         task(std::move(target)),
@@ -23,6 +24,11 @@ struct CancelPost : detail::Post {
   detail::TaskRef task;
   std::string reason;
 };
+
+// An abandoned task may have outlived its loop, and with it its clock.
+TimePoint ended_or_now(const TaskControl& task) noexcept {
+  return task.done() || task.abandoned ? task.completed : task.loop->reactor().now();
+}
 
 }  // namespace
 
@@ -43,19 +49,22 @@ std::exception_ptr AnyTask::exception() const {
 
 bool AnyTask::cancel(std::string_view reason) const {
   TaskControl& task = control();
-  if (task.done() || task.loop == nullptr) return false;
-  if (task.loop->on_own_thread()) {
+  if (task.done()) return false;
+  // From another thread the loop may end at any time; its inbox is there for ever.
+  if (task.inbox->on_owners_thread()) {
+    if (task.done() || task.abandoned) return false;
     detail::cancel_node(task.own_scope, CancelReason::user, std::string{reason});
     return true;
   }
   auto post = std::make_unique<CancelPost>(control_, reason);
-  if (!task.loop->reactor().inbox().push(*post)) return false;
+  if (!task.inbox->push(*post)) return false;
   static_cast<void>(post.release());
   return true;
 }
 
 void AnyTask::add_done_callback(UniqueFunction<void()> callback) const {
   TaskControl& task = control();
+  if (!callback) throw std::invalid_argument("add_done_callback: the callback is empty");
   if (!task.done()) {
     if (task.done_callbacks == nullptr) {
       task.done_callbacks = std::make_unique<std::vector<UniqueFunction<void()>>>();
@@ -83,15 +92,12 @@ std::optional<TimePoint> AnyTask::completed_at() const {
 Duration AnyTask::duration() const {
   const TaskControl& task = control();
   if (task.started == TimePoint{}) return Duration::zero();
-  return (task.done() ? task.completed : task.loop->reactor().now()) - task.started;
+  return ended_or_now(task) - task.started;
 }
 
 Duration AnyTask::wait_time() const {
   const TaskControl& task = control();
-  const TimePoint until = task.started != TimePoint{} ? task.started
-                          : task.done()               ? task.completed
-                                                      : task.loop->reactor().now();
-  return until - task.created;
+  return (task.started != TimePoint{} ? task.started : ended_or_now(task)) - task.created;
 }
 
 TaskStats AnyTask::stats() const {

@@ -14,15 +14,18 @@ struct ThreadWait {
 };
 
 struct DonePost : Post {
-  explicit DonePost(std::shared_ptr<ThreadWait> finished)
+  DonePost(std::shared_ptr<ThreadWait> finished, std::shared_ptr<LoopShared> started_it)
       : Post([](Post& post, Loop* loop) {
           const std::unique_ptr<DonePost> self{static_cast<DonePost*>(&post)};
-          if (loop == nullptr) return;
+          // An abandoned thread may outlive its loop, and find another one behind its inbox.
+          if (loop == nullptr || loop->shared() != self->home) return;
           --loop->thread_jobs;
           if (Waiter* waiter = std::exchange(self->wait->waiter, nullptr)) wake(*waiter);
         }),
-        wait(std::move(finished)) {}
+        wait(std::move(finished)),
+        home(std::move(started_it)) {}
   std::shared_ptr<ThreadWait> wait;
+  std::shared_ptr<LoopShared> home;
 };
 
 }  // namespace
@@ -31,7 +34,7 @@ void run_on_thread(UniqueFunction<void()> work, bool wait_to_the_end) {
   TaskControl& self = enter_wait("to_thread");
   Loop& loop = *self.loop;
   auto wait = std::make_shared<ThreadWait>();
-  auto done = std::make_unique<DonePost>(wait);
+  auto done = std::make_unique<DonePost>(wait, loop.shared());
   // The loop's side of the inbox outlives every loop; a closed one refuses the post.
   loop.threads().submit([work = std::move(work), inbox = &loop.reactor().inbox(),
                          done = std::move(done)]() mutable {

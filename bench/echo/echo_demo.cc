@@ -35,6 +35,7 @@ using std::chrono::milliseconds;
 
 constexpr std::size_t kIdleConnections = 1000;
 constexpr std::size_t kManyConnections = 9000;  // of --full
+constexpr int kRounds = 4;                      // in which a row is measured
 constexpr unsigned long long kTracedRequests = 5000;
 constexpr milliseconds kPatience{5000};        // for a start, an end, a connection batch
 constexpr milliseconds kPhasePatience{90000};  // beyond all limits the load generator has itself
@@ -42,7 +43,7 @@ constexpr milliseconds kPhasePatience{90000};  // beyond all limits the load gen
 const char kUsage[] = R"(usage: echo_demo [options]
   --server PATH      the echo server (default: ../../examples/echo_server beside this program)
   --load PATH        the load generator (default: echo_load beside this program)
-  --seconds SECONDS  length of each measured phase (2)
+  --seconds SECONDS  measured time for each row (2)
   --full             9,000 connections, too, on the backends that are made for that
 )";
 
@@ -126,13 +127,81 @@ std::string describe_errors(const LoadResult& result) {
 struct Row {
   std::string backend;
   std::size_t connections = 0;
-  LoadResult load;
+  LoadResult load;  // of the best round, with the errors of all
   double cpu_us_per_request = 0;
   std::optional<double> syscalls_per_request;
   long descriptors_left = 0;
   std::string failure;
 
   bool is_good() const { return failure.empty() && load.is_clean() && descriptors_left <= 0; }
+};
+
+/// One server under one load, to be measured round by round.
+class Trial {
+ public:
+  Trial(const Options& options, const Placement& placement, const std::string& backend,
+        std::size_t connections)
+      : server_(options, placement, backend),
+        descriptors_before_(open_descriptors(server_.pid())),
+        load_(start_load(options, placement, server_, connections, "--gate")) {
+    const std::string greeting = load_.read_line(kPhasePatience);
+    if (greeting == "ready") return;
+    const auto result = parse_load_result(greeting);
+    throw std::runtime_error("before the measurement, " +
+                             (result ? describe_errors(*result) : greeting));
+  }
+
+  /// Runs one round, and puts it into `row` if the server needed less CPU than in those before:
+  /// whatever else happens on the machine only ever adds to it.
+  void measure_round(double seconds, Row& row) {
+    const double cpu_before = cpu_time_us(server_.pid());
+    LoadResult result = measure(load_, "seconds " + std::to_string(seconds));
+    const double cpu = cpu_time_us(server_.pid()) - cpu_before;
+    const double cpu_us_per_request =
+        cpu / static_cast<double>(std::max<std::uint64_t>(result.requests, 1));
+    if (row.load.requests > 0 && cpu_us_per_request >= row.cpu_us_per_request) {
+      add_errors(row.load, result);
+    } else {
+      add_errors(result, row.load);
+      row.load = result;
+      row.cpu_us_per_request = cpu_us_per_request;
+    }
+  }
+
+  /// A phase of its own: tracing slows the server down manyfold.  False if it may not be traced.
+  bool count_syscalls(const Placement& placement, Row& row) {
+    std::optional<SyscallCounter> counter;
+    try {
+      counter.emplace(server_.pid(), placement.load);
+    } catch (const std::exception&) {
+      return false;
+    }
+    const std::uint64_t requests =
+        std::max<std::uint64_t>(kTracedRequests, 2 * std::uint64_t{row.connections});
+    const LoadResult traced = measure(load_, "requests " + std::to_string(requests));
+    const std::uint64_t calls = counter->stop();
+    add_errors(row.load, traced);
+    if (traced.requests > 0) {
+      row.syscalls_per_request = static_cast<double>(calls) / static_cast<double>(traced.requests);
+    }
+    return true;
+  }
+
+  /// Ends the load, then the server.  Throws unless both end well.
+  void finish(Row& row) {
+    load_.close_input();
+    const int status = load_.wait(kPatience);
+    if (status != 0 && row.load.is_clean()) {
+      throw std::runtime_error("the load generator ended with status " + std::to_string(status));
+    }
+    row.descriptors_left = server_.descriptors_left_open(descriptors_before_);
+    server_.stop();
+  }
+
+ private:
+  EchoServer server_;
+  long descriptors_before_;
+  ChildProcess load_;
 };
 
 class Demo {
@@ -147,84 +216,70 @@ class Demo {
 
   /// True if all went well.
   bool run() {
-    for (const std::string& backend : asyncio::available_backends()) {
-      std::vector<std::size_t> loads = {1, 100, 1000};
-      // select looks at every descriptor in every turn: nobody runs it at that size.
-      if (options_.full && backend != "select") loads.push_back(kManyConnections);
-      for (const std::size_t connections : loads) {
-        rows_.push_back(measure_row(backend, connections));
-      }
-      measure_idle_memory(backend);
+    for (const std::size_t connections : {std::size_t{1}, std::size_t{100}, std::size_t{1000}}) {
+      measure_rows(connections, asyncio::available_backends());
     }
+    if (options_.full) {
+      // select looks at every descriptor in every turn: nobody runs it at that size.
+      auto backends = asyncio::available_backends();
+      std::erase(backends, "select");
+      measure_rows(kManyConnections, backends);
+    }
+    for (const std::string& backend : asyncio::available_backends()) measure_idle_memory(backend);
     print_table();
-    return std::all_of(rows_.begin(), rows_.end(), [](const Row& row) { return row.is_good(); }) &&
-           idle_memory_failures_ == 0;
+    return idle_memory_failures_ == 0 &&
+           std::all_of(rows_.begin(), rows_.end(), [](const Row& row) { return row.is_good(); });
   }
 
  private:
-  Row measure_row(const std::string& backend, std::size_t connections) {
-    Row row;
-    row.backend = backend;
-    row.connections = connections;
-    std::fprintf(stderr, "%-7s %5zu connections ...", backend.c_str(), connections);
-    try {
-      fill(row);
-      std::fprintf(stderr, " %.0f requests/s\n", row.load.requests_per_second);
-    } catch (const std::exception& error) {
-      row.failure = error.what();
-      std::fprintf(stderr, " failed: %s\n", error.what());
-    }
-    return row;
-  }
+  /// Measures all backends side by side, their rounds taking turns: when the machine slows down or
+  /// speeds up in between, it does so for every one of them.
+  void measure_rows(std::size_t connections, const std::vector<std::string>& backends) {
+    struct Entry {
+      Row row;
+      std::optional<Trial> trial;  // none once it has failed
+    };
+    std::vector<Entry> entries(backends.size());
+    const auto for_each_trial = [&entries](auto&& step) {
+      for (Entry& entry : entries) {
+        if (!entry.row.failure.empty()) continue;
+        try {
+          step(entry);
+        } catch (const std::exception& error) {
+          entry.row.failure = error.what();
+          entry.trial.reset();
+          std::fprintf(stderr, "%s with %zu connections failed: %s\n", entry.row.backend.c_str(),
+                       entry.row.connections, error.what());
+        }
+      }
+    };
 
-  void fill(Row& row) {
-    EchoServer server(options_, placement_, row.backend);
-    const long descriptors_before = open_descriptors(server.pid());
-    ChildProcess load = start_load(options_, placement_, server, row.connections, "--gate");
-    const std::string greeting = load.read_line(kPhasePatience);
-    if (greeting != "ready") {
-      const auto result = parse_load_result(greeting);
-      throw std::runtime_error("before the measurement, " +
-                               (result ? describe_errors(*result) : greeting));
+    std::fprintf(stderr, "%zu connection%s ...\n", connections, connections == 1 ? "" : "s");
+    for (std::size_t i = 0; i < backends.size(); ++i) {
+      entries[i].row.backend = backends[i];
+      entries[i].row.connections = connections;
     }
-
-    const double cpu_before = cpu_time_us(server.pid());
-    row.load = measure(load, "seconds " + std::to_string(options_.seconds));
-    const double cpu = cpu_time_us(server.pid()) - cpu_before;
-    row.cpu_us_per_request =
-        cpu / static_cast<double>(std::max<std::uint64_t>(row.load.requests, 1));
-    if (row.load.is_clean()) count_syscalls(row, server, load);
-
-    load.close_input();
-    const int status = load.wait(kPatience);
-    if (status != 0 && row.load.is_clean()) {
-      throw std::runtime_error("the load generator ended with status " + std::to_string(status));
+    for_each_trial([&](Entry& entry) {
+      entry.trial.emplace(options_, placement_, entry.row.backend, connections);
+    });
+    for (int round = 0; round < kRounds; ++round) {
+      for_each_trial([&](Entry& entry) {
+        entry.trial->measure_round(options_.seconds / kRounds, entry.row);
+        std::fprintf(stderr, "  %-7s %.0f requests/s\n", entry.row.backend.c_str(),
+                     entry.row.load.requests_per_second);
+      });
     }
-    row.descriptors_left = server.descriptors_left_open(descriptors_before);
-    server.stop();
-  }
-
-  /// A phase of its own: tracing slows the server down manyfold.
-  void count_syscalls(Row& row, const EchoServer& server, ChildProcess& load) {
-    if (!can_trace_) return;
-    std::optional<SyscallCounter> counter;
-    try {
-      counter.emplace(server.pid(), placement_.load);
-    } catch (const std::exception&) {
-      can_trace_ = false;  // no strace, or not allowed: the column stays empty
-      return;
-    }
-    const std::uint64_t requests =
-        std::max<std::uint64_t>(kTracedRequests, 2 * std::uint64_t{row.connections});
-    const LoadResult traced = measure(load, "requests " + std::to_string(requests));
-    const std::uint64_t calls = counter->stop();
-    add_errors(row.load, traced);
-    if (traced.requests > 0) {
-      row.syscalls_per_request = static_cast<double>(calls) / static_cast<double>(traced.requests);
-    }
+    for_each_trial([&](Entry& entry) {
+      if (can_trace_ && entry.row.load.is_clean()) {
+        can_trace_ = entry.trial->count_syscalls(placement_, entry.row);
+      }
+    });
+    for_each_trial([](Entry& entry) { entry.trial->finish(entry.row); });
+    for (const Entry& entry : entries) rows_.push_back(entry.row);
   }
 
   void measure_idle_memory(const std::string& backend) {
+    std::fprintf(stderr, "%zu idle connections, %s ...\n", kIdleConnections, backend.c_str());
     try {
       EchoServer server(options_, placement_, backend);
       const double before = resident_kb(server.pid());
@@ -259,7 +314,11 @@ class Demo {
                 "server CPU", "system calls", "byte", "fds left");
     std::printf("%-8s %11s %11s %9s %9s %14s %14s %7s %10s\n", "backend", "connections",
                 "requests/s", "p50 us", "p99 us", "us/request", "per request", "errors", "open");
-    for (const Row& row : rows_) print_row(row);
+    for (const std::string& backend : asyncio::available_backends()) {
+      for (const Row& row : rows_) {
+        if (row.backend == backend) print_row(row);
+      }
+    }
     std::printf("\nServer memory per idle connection (%zu connections): %s\n", kIdleConnections,
                 idle_memory_.c_str());
     if (!can_trace_) std::puts("System calls were not counted: no strace, or it may not attach.");

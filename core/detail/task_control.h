@@ -24,6 +24,7 @@
 
 namespace asyncio::detail {
 
+class Inbox;
 class Loop;
 class TaskControl;
 
@@ -78,17 +79,28 @@ class ASYNCIO_API TaskControl : public ReadyNode {
 
   void add_ref() noexcept { refs_.fetch_add(1, std::memory_order_relaxed); }
   void drop_ref() noexcept {
-    // The only owner needs no atomic decrement: nobody else can be counting.
-    if (refs_.load(std::memory_order_acquire) == 1 ||
-        refs_.fetch_sub(1, std::memory_order_acq_rel) == 1) {
-      last_ref_gone();
+    // The only owner needs no atomic decrement: nobody else can be dropping.
+    if (refs_.load(std::memory_order_acquire) == 1) return last_ref_gone();
+    if (refs_.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
+    refs_.store(1, std::memory_order_relaxed);
+    last_ref_gone();
+  }
+  /// For who holds no reference but knows that the block is still there; false if the last one is
+  /// just going.
+  bool try_add_ref() noexcept {
+    std::uint32_t count = refs_.load(std::memory_order_relaxed);
+    while (count != 0) {
+      if (refs_.compare_exchange_weak(count, count + 1, std::memory_order_relaxed)) return true;
     }
+    return false;
   }
   bool uniquely_owned() const noexcept { return refs_.load(std::memory_order_relaxed) == 1; }
 
   std::string display_name() const;
   /// The failure counts as looked at: the exception handler will not hear of it.
   void mark_observed() noexcept;
+
+  Inbox* inbox = nullptr;  ///< of the loop; never freed, so any thread may use it at any time
 
   // Everything below belongs to the loop's thread.
   Fiber fiber;
@@ -123,6 +135,7 @@ class ASYNCIO_API TaskControl : public ReadyNode {
   void set_state(TaskState to) noexcept { state_.store(to, std::memory_order_release); }
 
  private:
+  /// Takes over the last reference, which is still counted.
   void last_ref_gone() noexcept;
 
   std::atomic<std::uint32_t> refs_{2};  // the maker's handle and the loop

@@ -9,10 +9,10 @@ namespace asyncio::detail {
 
 void Loop::report(std::string message, std::exception_ptr exception, TaskControl* task) noexcept {
   try {
-    if (handler_) {
+    if (const std::shared_ptr<Handler> handler = handler_) {
       ExceptionContext context{message, exception,
                                task == nullptr ? AnyTask{} : AnyTask{TaskRef::share(*task)}};
-      handler_(context);
+      (*handler)(context);
       return;
     }
   } catch (...) {
@@ -21,6 +21,14 @@ void Loop::report(std::string message, std::exception_ptr exception, TaskControl
   }
   std::fprintf(stderr, "asyncio: %s%s%s\n", message.c_str(), exception == nullptr ? "" : ": ",
                exception == nullptr ? "" : describe(exception).c_str());
+}
+
+void Loop::report_ignored(TaskControl& task) noexcept {
+  // If not, its last handle is just going, on another thread: then it comes to us as a post.
+  if (!task.try_add_ref()) return;
+  const TaskRef keep{&task};
+  task.mark_observed();
+  report("task '" + task.display_name() + "' failed and nobody awaited it", task.exception, &task);
 }
 
 void Loop::callback_failed(std::exception_ptr exception, const char* what) noexcept {

@@ -51,6 +51,7 @@ Inbox& Inbox::open() {
   if (inbox == nullptr) inbox = new Inbox;
   inbox->wake_fd_ = fd;
   inbox->wake_requested_ = false;
+  inbox->claim();
   inbox->head_.store(nullptr, std::memory_order_release);
   return *inbox;
 }
@@ -118,10 +119,10 @@ bool Inbox::begin_sleep() noexcept {
   return false;
 }
 
-void Inbox::drain() noexcept {
+bool Inbox::drain() noexcept {
   wake_requested_.store(false);  // before reading: a wake-up from here on is for the next sleep
   std::uint64_t count = 0;
-  [[maybe_unused]] const auto got = ::read(wake_fd_, &count, sizeof count);
+  return ::read(wake_fd_, &count, sizeof count) > 0;
 }
 
 void Inbox::after_fork() {

@@ -4,6 +4,8 @@
 #include <atomic>
 #include <cstdint>
 
+#include <pthread.h>
+
 namespace asyncio::detail {
 
 class Loop;
@@ -33,6 +35,13 @@ class Inbox {
   /// Wakes the loop.  Threads: any; async-signal-safe.
   void wake() noexcept;
 
+  /// Does this thread have the loop that has this inbox?  Threads: any, at any time.
+  bool on_owners_thread() const noexcept {
+    return ::pthread_equal(owner_.load(std::memory_order_relaxed), ::pthread_self()) != 0;
+  }
+  /// The calling thread has it from now on.
+  void claim() noexcept { owner_.store(::pthread_self(), std::memory_order_relaxed); }
+
   // The loop's side.
   bool has_posts() const noexcept { return head_.load(std::memory_order_relaxed) != nullptr; }
   /// Everything posted so far, oldest first.
@@ -41,8 +50,8 @@ class Inbox {
   bool begin_sleep() noexcept;
   void end_sleep() noexcept { sleeping_.store(false, std::memory_order_relaxed); }
   int wake_fd() const noexcept { return wake_fd_; }
-  /// Empties the eventfd.
-  void drain() noexcept;
+  /// Empties the eventfd; false if it was empty.
+  bool drain() noexcept;
   /// In the child of a fork: an eventfd of its own.
   void after_fork();
 
@@ -53,6 +62,7 @@ class Inbox {
   std::atomic<bool> sleeping_{false};
   std::atomic<bool> wake_requested_{false};
   std::atomic<int> writers_{0};
+  std::atomic<pthread_t> owner_{};
   int wake_fd_ = -1;
   Inbox* next_idle_ = nullptr;
 };

@@ -14,8 +14,6 @@
 #include <string_view>
 #include <vector>
 
-#include <pthread.h>
-
 #include <asyncio/core/detail/scope.h>
 #include <asyncio/core/detail/task_control.h>
 #include <asyncio/core/event_loop.h>
@@ -99,7 +97,7 @@ class Loop {
   const LoopOptions& options() const noexcept { return options_; }
   Scope& root() noexcept { return *root_; }
   TaskControl* current_task() const noexcept { return current_; }
-  bool on_own_thread() const noexcept { return ::pthread_equal(owner_, ::pthread_self()) != 0; }
+  bool on_own_thread() const noexcept { return reactor_.inbox().on_owners_thread(); }
   bool running() const noexcept { return running_; }
   std::uint64_t turn() const noexcept { return turns_; }
 
@@ -111,7 +109,7 @@ class Loop {
   void check_not_nested(const char* call) const;
   void check_fork(const char* call) const;
   /// The calling thread is the loop's from now on.
-  void claim_thread() noexcept { owner_ = ::pthread_self(); }
+  void claim_thread() noexcept { reactor_.inbox().claim(); }
 
   // ---- Ready queue and switching (suspend.cc) -----------------------------------------------------
   void make_ready(ReadyNode& node) noexcept {
@@ -145,12 +143,14 @@ class Loop {
   std::vector<TaskRef> living_tasks() const;
 
   // ---- Failures (failures.cc) ---------------------------------------------------------------------
+  /// Tells of a failed task that nobody looked at.  It is in no list any more.
+  void report_ignored(TaskControl& task) noexcept;
   /// Tells the exception handler, or stderr.
   void report(std::string message, std::exception_ptr exception, TaskControl* task) noexcept;
   /// A callback threw: to the handler if one is set, else out of run().
   void callback_failed(std::exception_ptr exception, const char* what) noexcept;
   void set_exception_handler(UniqueFunction<void(const ExceptionContext&)> handler) {
-    handler_ = std::move(handler);
+    handler_ = handler ? std::make_shared<Handler>(std::move(handler)) : nullptr;
   }
 
   // ---- Other threads ------------------------------------------------------------------------------
@@ -236,10 +236,10 @@ class Loop {
   std::uint64_t created_count_ = 0;
   std::size_t alive_count_ = 0;
 
-  UniqueFunction<void(const ExceptionContext&)> handler_;
+  using Handler = UniqueFunction<void(const ExceptionContext&)>;
+  std::shared_ptr<Handler> handler_;  // shared with the calls in progress: one may replace it
   std::unique_ptr<ThreadPool> threads_;
   std::unique_ptr<LoopSignals> signals_;
-  pthread_t owner_;
 };
 
 }  // namespace asyncio::detail

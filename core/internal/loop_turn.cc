@@ -52,11 +52,11 @@ Loop::Loop(EventLoop& face, std::unique_ptr<EventLoopInterface> backend, const L
       backend_(std::move(backend)),
       reactor_(Reactor::of(*backend_)),
       shared_(std::make_shared<LoopShared>()),
-      signals_(std::make_unique<LoopSignals>(*this)),
-      owner_(::pthread_self()) {
+      signals_(std::make_unique<LoopSignals>(*this)) {
   if (reactor_.owner != nullptr) {
     throw InvalidStateError("EventLoop over a backend that another EventLoop has: make a new one");
   }
+  reactor_.start();
   reactor_.owner = this;
   reactor_.set_clock(options_.clock);
   shared_->inbox = &reactor_.inbox();
@@ -79,7 +79,7 @@ Loop::Loop(EventLoop& face, std::unique_ptr<EventLoopInterface> backend, const L
 struct Loop::RunGuard {
   explicit RunGuard(Loop& entered) noexcept
       : loop(entered), outer(std::exchange(running_loop, &entered)) {
-    loop.owner_ = ::pthread_self();
+    loop.claim_thread();
     loop.thread_ = ThreadState::of_this_thread();
     loop.running_ = true;
     loop.slice_began_ = loop.last_poll_ = Clock::now();
@@ -426,7 +426,9 @@ void Loop::close_root_resources(bool cancelled) {
 // They would not end in time: never resumed again, leaked with their stacks, and said so.
 void Loop::abandon_survivors() {
   for (TaskRef& task : living_tasks()) {
+    --alive_count_;
     task->abandoned = true;
+    task->completed = stamp();
     report("task '" + task->display_name() +
                "' did not end within the grace period after its cancellation and was abandoned; it "
                "waits for " + wait_text(*task),
@@ -441,17 +443,12 @@ void Loop::abandon_survivors() {
     ReadyNode& node = *all.pop_front();
     if (!node.is_task) make_ready(node);  // only survivors were left, so every task is one
   }
-  alive_count_ -= abandoned_.size();
   root_->living = 0;
 }
 
 // A fresh root for the next run.
 void Loop::reset_root() {
-  root_->failed.for_each([this](ScopeNode& node) {
-    TaskControl& task = *node.task;
-    task.mark_observed();
-    report("task '" + task.display_name() + "' failed and nobody awaited it", task.exception, &task);
-  });
+  while (ScopeNode* node = root_->failed.pop_front()) report_ignored(*node->task);
   root_->cause = nullptr;
   root_->cancel_called = false;
   root_->effective = false;

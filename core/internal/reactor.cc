@@ -83,7 +83,7 @@ Reactor::~Reactor() {
 
 // Not in the constructor: the backend's half of the object does not exist yet there.
 void Reactor::start() {
-  started_ = true;
+  if (std::exchange(started_, true)) return;
   if (const int error = backend_.watch(inbox_->wake_fd(), Interest::read); error != 0) {
     throw BackendError("backend '" + backend_.type_ + "' could not watch the loop's wake-up fd: " +
                        std::strerror(error));
@@ -202,7 +202,7 @@ void Reactor::arm_timerfd(TimePoint deadline) {
 }
 
 void Reactor::wait(TimePoint until) {
-  if (!started_) start();
+  start();
   const bool may_block = until > Clock::now();
   if (may_block && !unverified_.empty()) {
     const TimePoint check_at = Clock::now() + verify_after;
@@ -221,7 +221,7 @@ void Reactor::wait(TimePoint until) {
   if (may_block && reports_ == 0 && Clock::now() < until) {
     if (++empty_wakeups_ >= most_empty_wakeups) {
       empty_wakeups_ = 0;
-      backend_.after_fork();
+      rebuild();
     }
   } else {
     empty_wakeups_ = 0;
@@ -232,13 +232,16 @@ void Reactor::wait(TimePoint until) {
 void Reactor::ready(int fd, Interest directions) noexcept {
   ++reports_;
   if (fd == inbox_->wake_fd()) {
-    inbox_->drain();
+    zombie_seen_ = !inbox_->drain() || zombie_seen_;
     return;
   }
   if (fd == timerfd_) {
     std::uint64_t expirations = 0;
-    [[maybe_unused]] const auto got = ::read(timerfd_, &expirations, sizeof expirations);
-    timerfd_deadline_ = TimePoint::max();
+    if (::read(timerfd_, &expirations, sizeof expirations) < 0) {
+      zombie_seen_ = true;
+    } else {
+      timerfd_deadline_ = TimePoint::max();
+    }
     return;
   }
   if (fd < 0 || static_cast<std::size_t>(fd) >= fds_.size()) return;
@@ -285,6 +288,7 @@ void Reactor::forget(int fd) noexcept {
 // A registration nobody waits on is kept for one more turn (the task is probably about to wait
 // again), then dropped: it would make every wait return at once.
 void Reactor::settle_unclaimed() {
+  if (std::exchange(zombie_seen_, false)) rebuild();
   for (const int fd : unclaimed_) {
     FdEntry& entry = fds_[static_cast<std::size_t>(fd)];
     if (!any(entry.registered)) continue;
@@ -310,10 +314,14 @@ void Reactor::unregister(int fd, Interest directions) noexcept {
     // and no system call can name it any more.  A new kernel object has none of that.
     entry.registered = Interest::none;
     backend_.watch(fd, Interest::none);
-    try {
-      backend_.after_fork();
-    } catch (const BackendError&) {  // out of descriptors: tried again at the next report
-    }
+    rebuild();
+  }
+}
+
+void Reactor::rebuild() noexcept {
+  try {
+    backend_.after_fork();
+  } catch (const BackendError&) {  // out of descriptors: tried again at the next report
   }
 }
 
@@ -432,13 +440,14 @@ void Reactor::after_fork() {
   generation_ = fork_generation();
   if (started_) backend_.watch(inbox_->wake_fd(), Interest::none);
   inbox_->after_fork();
+  const bool was_started = std::exchange(started_, false);
   if (timerfd_ >= 0) {
     backend_.watch(timerfd_, Interest::none);
     ::close(timerfd_);
     timerfd_ = -1;
     timerfd_deadline_ = TimePoint::max();
   }
-  if (started_) start();
+  if (was_started) start();
 }
 
 }  // namespace asyncio::detail

@@ -53,6 +53,10 @@ class Reactor final : public ReadySink {
   /// Throws: what a callback threw; the rest fires in the next call.
   std::size_t fire_due(TimePoint now, std::uint64_t limit);
 
+  /// Registers the descriptors of its own; once.  An EventLoop does so before the program opens any.
+  /// Throws: BackendError.
+  void start();
+
   // ---- Waiting ----------------------------------------------------------------------------------
   /// One wait of the backend, at most until `until`; wakes the tasks whose descriptors are ready.
   /// Spends no time when until <= now.  Returns early when it likes.
@@ -93,12 +97,12 @@ class Reactor final : public ReadySink {
   };
   struct CallbackTimer;
 
-  void start();
   void arm_timerfd(TimePoint deadline);
   void settle_unclaimed();
   void verify_waits();
   void wake_dead(int fd) noexcept;
   void forget(int fd) noexcept;
+  void rebuild() noexcept;
   void unregister(int fd, Interest directions) noexcept;
   static bool abort_fd_wait(Waiter& waiter) noexcept;
   static void fire_callback(TimerNode& node);
@@ -120,6 +124,8 @@ class Reactor final : public ReadySink {
   std::vector<int> unclaimed_;   ///< ready in this wait without a waiter
   std::vector<int> unverified_;  ///< waited on anew without a system call
   std::size_t fd_waiters_ = 0;
+  /// A descriptor of ours was reported and had nothing: a closed one's number lives on in the kernel.
+  bool zombie_seen_ = false;
   unsigned reports_ = 0;       ///< ready() calls of this wait
   unsigned empty_wakeups_ = 0;  ///< waits in a row that ended early and reported nothing
   std::uint64_t generation_;

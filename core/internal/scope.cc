@@ -135,12 +135,7 @@ void Scope::leave(TaskControl& self) {
   unlink();
   self.scope = parent;
   tell_of_scope(*this, ScopeMoment::left);
-  failed.for_each([this](ScopeNode& node) {
-    TaskControl& child = *node.task;
-    child.mark_observed();
-    loop.report("task '" + child.display_name() + "' failed and nobody awaited it",
-                child.exception, &child);
-  });
+  while (ScopeNode* node = failed.pop_front()) loop.report_ignored(*node->task);
 }
 
 void end_groups_below(ScopeNode& node, TaskControl& self) {

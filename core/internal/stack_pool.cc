@@ -63,8 +63,17 @@ StackGuard best_stack_guard() noexcept {
   return best;
 }
 
+std::size_t whole_pages(std::size_t size) {
+  constexpr std::size_t largest = std::size_t{1} << 46;  // and a slab of them is no overflow
+  if (size > largest) {
+    throw Error("a stack_size of " + std::to_string(size) +
+                " bytes is more than any address space holds: make it smaller");
+  }
+  return (size + page_size() - 1) / page_size() * page_size();
+}
+
 StackPool::StackPool(std::size_t usable_size, StackGuard guard)
-    : size_((std::max<std::size_t>(usable_size, 1) + page_size() - 1) / page_size() * page_size()),
+    : size_(whole_pages(std::max<std::size_t>(usable_size, 1))),
       stride_(size_ + guard_size),
       guard_(guard) {}
 

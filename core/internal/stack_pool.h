@@ -23,9 +23,13 @@ enum class StackGuard : std::uint8_t {
 /// The best guard this process can still get; finds out once.
 StackGuard best_stack_guard() noexcept;
 
+/// `size` rounded up to pages.
+/// Throws: Error for one that no address space can hold.
+std::size_t whole_pages(std::size_t size);
+
 class StackPool {
  public:
-  /// `usable_size`: bytes of a stack, guard not counted; rounded up to pages.
+  /// `usable_size`: bytes of a stack, guard not counted; rounded up by whole_pages().
   explicit StackPool(std::size_t usable_size, StackGuard guard = best_stack_guard());
   ~StackPool();
   StackPool(const StackPool&) = delete;

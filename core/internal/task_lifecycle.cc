@@ -17,16 +17,15 @@ namespace {
 
 std::atomic<std::uint64_t> next_task_id{1};
 
-// A failure whose last handle went on another thread is reported on the loop's.
+// Drops the last reference to a failed task on the loop's thread, which may have to report it.
 struct DisposePost : Post {
-  explicit DisposePost(TaskControl& task) noexcept
+  explicit DisposePost(TaskControl& counted) noexcept
       : Post([](Post& post, Loop*) {
-          auto& self = static_cast<DisposePost&>(post);
-          delete self.control;
-          delete &self;
+          const std::unique_ptr<DisposePost> self{static_cast<DisposePost*>(&post)};
+          self->task->drop_ref();
         }),
-        control(&task) {}
-  TaskControl* control;
+        task(&counted) {}
+  TaskControl* task;
 };
 
 }  // namespace
@@ -62,8 +61,7 @@ StackPool& Loop::stacks_of(std::size_t usable_size) {
   if (usable_size == 0 || usable_size == default_pool_->usable_size()) return *default_pool_;
   // What a task needs to start and to report its own failure; less would overflow at once.
   constexpr std::size_t smallest = 16 * 1024;
-  constexpr std::size_t granule = 4096;
-  const std::size_t size = (std::max(usable_size, smallest) + granule - 1) / granule * granule;
+  const std::size_t size = whole_pages(std::max(usable_size, smallest));
   std::unique_ptr<StackPool>& pool = pools_[size];
   if (pool == nullptr) pool = std::make_unique<StackPool>(size);
   return *pool;
@@ -88,6 +86,7 @@ void* prepare_task(TaskControl& control, Scope& scope, std::string_view name,
   control.fiber.top = pool.acquire();
   control.fiber.size = pool.usable_size();
   control.loop = &loop;
+  control.inbox = &loop.reactor().inbox();
   control.own_scope.task = &control;
   control.own_scope.is_task = true;
   control.own_scope.parent = &scope;
@@ -128,7 +127,7 @@ void start_task(TaskControl& control) noexcept {
 void Loop::task_created(TaskControl& task) noexcept {
   ++created_count_;
   ++alive_count_;
-  task.created = stamp_;
+  task.created = stamp();
   tell_of_task(task, TaskMoment::created);
 }
 
@@ -218,16 +217,18 @@ void TaskControl::mark_observed() noexcept {
 }
 
 void TaskControl::last_ref_gone() noexcept {
-  if (state() == TaskState::failed && !observed && loop != nullptr) {
-    if (!loop->on_own_thread()) {
-      auto* post = new DisposePost{*this};
-      if (loop->reactor().inbox().push(*post)) return;
-      delete post;
-    } else {
+  if (state() == TaskState::failed) {
+    if (!inbox->on_owners_thread()) {
+      // Whether somebody has looked is for the loop's thread to know, and its lists may name us.
+      auto post = std::make_unique<DisposePost>(*this);
+      if (inbox->push(*post)) {
+        static_cast<void>(post.release());
+        return;
+      }
+    } else if (!observed) {
       mark_observed();
-      refs_.store(1, std::memory_order_relaxed);  // the handler may copy, and keep, a handle
       loop->report("task '" + display_name() + "' failed and nobody awaited it", exception, this);
-      drop_ref();
+      drop_ref();  // not delete: the handler may have kept a handle
       return;
     }
   }

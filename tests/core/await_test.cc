@@ -6,6 +6,7 @@
 
 #include <asyncio/asyncio.h>
 #include <asyncio/tests/support/loop_test.h>
+#include <asyncio/tests/support/scale.h>
 
 namespace asyncio::test {
 namespace {
@@ -166,11 +167,7 @@ TEST_F(AwaitTest, S35_AwaitingFinishedTasksForEverStarvesNobody) {
 }
 
 TEST_F(AwaitTest, S36_AChainOfAHundredThousandNeedsConstantStack) {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-  constexpr int length = 1'000;  // each task costs a sanitizer's fiber
-#else
-  constexpr int length = 100'000;
-#endif
+  const int length = static_cast<int>(scaled(100'000));
   run([&] {
     std::size_t deepest = 0;
     auto last = create_task([] { sleep(1s); return 0; }, TaskOptions{.stack_size = 16 << 10});

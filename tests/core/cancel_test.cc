@@ -4,7 +4,7 @@
 #include <vector>
 
 #include <asyncio/asyncio.h>
-#include <asyncio/core/detail/task_hook.h>
+#include <asyncio/core/detail/observation_hooks.h>
 #include <asyncio/tests/support/loop_test.h>
 #include <asyncio/tests/support/socket_pair.h>
 
@@ -22,14 +22,23 @@ class CancelTest : public LoopTest {
 std::vector<detail::TaskMoment> moments;  // of the task 'watched'
 
 // Notes the moments of the task 'watched' while it lives.
-struct WatchMoments {
+class WatchMoments {
+ public:
   WatchMoments() {
     moments.clear();
-    detail::task_hook = [](detail::TaskControl& task, detail::TaskMoment moment) {
-      if (task.name == "watched") moments.push_back(moment);
-    };
+    detail::observation_hooks = &hooks;
   }
-  ~WatchMoments() { detail::task_hook = nullptr; }
+  ~WatchMoments() { detail::observation_hooks = nullptr; }
+
+ private:
+  static void note(detail::TaskControl& task, detail::TaskMoment moment) noexcept {
+    if (task.name == "watched") moments.push_back(moment);
+  }
+  static constexpr detail::ObservationHooks hooks{
+      &note,
+      [](const detail::Scope&, detail::ScopeMoment) noexcept {},
+      [](const AsyncResource&, detail::ResourceMoment, const std::exception_ptr&) noexcept {},
+  };
 };
 
 // ---- Start, finish, identity -----------------------------------------------------------------------

@@ -213,7 +213,9 @@ TEST_F(UnhandledTest, WithoutAHandlerItGoesToStderr) {
     settle();
   });
   const std::string said = testing::internal::GetCapturedStderr();
-  EXPECT_TRUE(contains(said, "asyncio: task 'speaker' failed and nobody awaited it: out loud")) << said;
+  EXPECT_TRUE(contains(said, "asyncio: task 'speaker' failed and nobody awaited it: "
+                             "std::runtime_error: out loud"))
+      << said;
 }
 
 TEST_F(UnhandledTest, HandlerMayReplaceItself) {

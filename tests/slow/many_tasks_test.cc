@@ -1,0 +1,159 @@
+// Very many tasks, in real time.
+#include <cstdio>
+#include <vector>
+
+#include <unistd.h>
+
+#include <asyncio/asyncio.h>
+#include <asyncio/core/internal/loop.h>
+#include <asyncio/tests/support/loop_test.h>
+#include <asyncio/tests/support/scale.h>
+
+namespace asyncio::test {
+namespace {
+
+using namespace std::chrono_literals;
+
+class ManyTasksTest : public LoopTest {
+ protected:
+  ManyTasksTest() { real_time(); }
+};
+
+// Memory of this process that is in RAM.
+std::size_t resident_bytes() {
+  std::size_t pages = 0;
+  if (std::FILE* file = std::fopen("/proc/self/statm", "r")) {
+    if (std::fscanf(file, "%*u %zu", &pages) != 1) pages = 0;
+    std::fclose(file);
+  }
+  return pages * static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+}
+
+// Holds many tasks, costs each of them what a wait costs, and lets go of all at once.
+class Crowd {
+ public:
+  void wait() {
+    detail::Waiter waiter{detail::WaitKind::event};
+    waiting_.push_back(waiter);
+    detail::rethrow_cancel(detail::enter_wait("the test"),
+                           detail::suspend(detail::enter_wait("the test"), waiter));
+  }
+  void release() {
+    while (detail::Waiter* waiter = waiting_.front()) detail::wake(*waiter);
+  }
+
+ private:
+  detail::List<detail::Waiter> waiting_;
+};
+
+TEST_F(ManyTasksTest, AMillionTasksLiveAtOnceEachWithAGuardInUnderFiveKibibytes) {
+  const std::size_t count = scaled(1'000'000);
+  run([&] {
+    Crowd crowd;
+    std::size_t finished = 0;
+    create_task([] {});
+    settle();
+    const std::size_t before = resident_bytes();
+    for (std::size_t i = 0; i < count; ++i) {
+      create_task([&] {
+        crowd.wait();
+        ++finished;
+      });
+      if (i % 1000 == 0) yield();
+    }
+    settle();
+    EXPECT_EQ(count + 1, loop().statistics().tasks_alive);
+    const std::size_t per_task = (resident_bytes() - before) / count;
+    std::printf("%zu tasks alive, %zu bytes of memory each\n", count, per_task);
+    const detail::StackPool& pool = loop().impl().stacks_of(0);
+    if (detail::best_stack_guard() == detail::StackGuard::madvise) {
+      EXPECT_EQ(pool.total(), pool.guarded());
+    } else {
+      std::printf("this kernel has no MADV_GUARD_INSTALL: %zu of %zu stacks are guarded\n",
+                  pool.guarded(), pool.total());
+    }
+#ifdef __OPTIMIZE__
+    if (!watched()) { EXPECT_LT(per_task, 5u << 10); }
+#endif
+    crowd.release();
+    settle();
+    EXPECT_EQ(count, finished);
+  });
+}
+
+TEST_F(ManyTasksTest, AHundredThousandSleepersAllWake) {
+  const std::size_t count = scaled(100'000);
+  run([&] {
+    std::size_t woken = 0;
+    std::vector<Task<void>> tasks;
+    for (std::size_t i = 0; i < count; ++i) {
+      tasks.push_back(create_task([&] {
+        sleep(0.1);
+        ++woken;
+      }));
+    }
+    for (auto& task : tasks) await(task);
+    EXPECT_EQ(count, woken);
+    EXPECT_EQ(0u, loop().statistics().timers);
+  });
+}
+
+TEST_F(ManyTasksTest, C55_AMillionRoundsOfCreateAndCancelLeaveNothingBehind) {
+  const std::size_t rounds = scaled(1'000'000);
+  run([&] {
+    const auto some_rounds = [](std::size_t n) {
+      for (std::size_t i = 0; i < n; ++i) {
+        auto task = create_task([] { sleep(1h); });
+        if (i % 2 == 0) yield();
+        task.cancel();
+        yield();
+        yield();
+      }
+    };
+    some_rounds(rounds / 10);
+    const LoopStatistics before = loop().statistics();
+    const std::size_t memory = resident_bytes();
+    some_rounds(rounds);
+    const LoopStatistics after = loop().statistics();
+    EXPECT_EQ(before.tasks_alive, after.tasks_alive);
+    EXPECT_EQ(before.timers, after.timers);
+    EXPECT_EQ(before.stacks, after.stacks);
+    if (!watched()) { EXPECT_LT(resident_bytes(), memory + (1u << 20)); }
+  });
+}
+
+TEST_F(ManyTasksTest, MemoryOfAPeakIsGivenBackWhileTheLoopIdles) {
+  const std::size_t count = scaled(50'000);
+  run([&] {
+    Crowd crowd;
+    const std::size_t before = resident_bytes();
+    for (std::size_t i = 0; i < count; ++i) create_task([&] { crowd.wait(); });
+    settle();
+    const std::size_t peak = resident_bytes();
+    crowd.release();
+    settle();
+    for (int i = 0; i < 100 && resident_bytes() > before + (peak - before) / 2; ++i) sleep(100ms);
+    if (!watched()) { EXPECT_LT(resident_bytes(), before + (peak - before) / 2); }
+  });
+}
+
+TEST_F(ManyTasksTest, AHundredThousandYieldersTakeTurns) {
+  const std::size_t count = scaled(100'000);
+  run([&] {
+    std::size_t turns = 0;
+    std::vector<Task<void>> tasks;
+    for (std::size_t i = 0; i < count; ++i) {
+      tasks.push_back(create_task([&] {
+        for (int turn = 0; turn < 10; ++turn) {
+          ++turns;
+          yield();
+        }
+      }));
+    }
+    for (auto& task : tasks) await(task);
+    EXPECT_EQ(count * 10, turns);
+  });
+}
+
+}  // namespace
+}  // namespace asyncio::test

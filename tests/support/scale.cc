@@ -1,0 +1,35 @@
+#include <asyncio/tests/support/scale.h>
+
+#include <algorithm>
+#include <cstdio>
+
+#include <asyncio/core/internal/sanitizers.h>
+
+#if __has_include(<valgrind/valgrind.h>)
+#include <valgrind/valgrind.h>
+#endif
+
+namespace asyncio::test {
+
+bool under_valgrind() noexcept {
+#ifdef RUNNING_ON_VALGRIND
+  return RUNNING_ON_VALGRIND != 0;
+#else
+  return false;
+#endif
+}
+
+bool watched() noexcept { return detail::under_asan || detail::under_tsan || under_valgrind(); }
+
+std::size_t scaled(std::size_t full) {
+  // A sanitizer keeps a megabyte or so for each fiber; valgrind is some fifty times slower.
+  const std::size_t divisor = under_valgrind() || detail::under_tsan ? 100
+                              : detail::under_asan                   ? 50
+                                                                     : 1;
+  if (divisor == 1) return full;
+  const std::size_t part = std::max<std::size_t>(full / divisor, 1);
+  std::printf("scaled down from %zu to %zu: this build or run is watched\n", full, part);
+  return part;
+}
+
+}  // namespace asyncio::test
