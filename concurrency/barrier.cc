@@ -41,7 +41,8 @@ void Barrier::release_all(detail::Wake outcome) noexcept {
 int Barrier::wait() {
   detail::TaskControl& self = detail::enter_wait("Barrier::wait");
   if (broken_) {
-    throw BrokenBarrierError("Barrier::wait: the barrier was aborted; reset() makes it usable again");
+    throw BrokenBarrierError(
+        "Barrier::wait: the barrier was aborted; reset() makes it usable again");
   }
   if (waiting_ + 1 == parties_) {
     release_all(detail::Wake::completed);
@@ -53,7 +54,8 @@ int Barrier::wait() {
   ++waiting_;
   const detail::Wake outcome = detail::suspend(self, arrival);
   if (outcome == detail::Wake::broken) {
-    throw BrokenBarrierError("Barrier::wait: the barrier was aborted or reset while the task waited");
+    throw BrokenBarrierError(
+        "Barrier::wait: the barrier was aborted or reset while the task waited");
   }
   detail::rethrow_cancel(self, outcome);
   return arrival.index;

@@ -20,9 +20,7 @@ Loop& loop_or_throw(const char* call) {
 namespace {
 
 // Before a scope is entered its deadline field holds what was asked for, and the epoch nothing.
-TimePoint past_epoch(TimePoint when) noexcept {
-  return std::max(when, TimePoint{Duration{1}});
-}
+TimePoint past_epoch(TimePoint when) noexcept { return std::max(when, TimePoint{Duration{1}}); }
 
 }  // namespace
 
@@ -77,8 +75,8 @@ void CancellationScope::begin(const char* call) {
   scope_->enter(self);
   outer_uncaught_base_ = self.uncaught_base;
   if (scope_->shield) self.uncaught_base = self.loop->uncaught();
-  TimePoint deadline = scope_->deadline.deadline == TimePoint{} ? TimePoint::max()
-                                                                : scope_->deadline.deadline;
+  TimePoint deadline =
+      scope_->deadline.deadline == TimePoint{} ? TimePoint::max() : scope_->deadline.deadline;
   if (timeout_) {
     deadline = std::min(deadline, deadline_after(self.loop->reactor().now(), *timeout_));
   }

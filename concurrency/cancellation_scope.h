@@ -121,7 +121,8 @@ decltype(auto) call_with_scope(F& body, CancellationScope& scope) {
   }
 }
 template <class F>
-using ScopeResult = decltype(call_with_scope(std::declval<F&>(), std::declval<CancellationScope&>()));
+using ScopeResult =
+    decltype(call_with_scope(std::declval<F&>(), std::declval<CancellationScope&>()));
 
 /// The loop of this thread.
 /// Throws: NoRunningLoopError.
@@ -195,7 +196,8 @@ auto CancellationScope::enter(F&& body) {
 template <class T>
 CancellationScope* Task<T>::scope() const {
   detail::TaskControl& task = control();
-  return task.done() ? nullptr : detail::face_of(static_cast<detail::Scope&>(*task.own_scope.parent));
+  return task.done() ? nullptr
+                     : detail::face_of(static_cast<detail::Scope&>(*task.own_scope.parent));
 }
 
 }  // namespace asyncio

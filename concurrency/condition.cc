@@ -7,22 +7,32 @@
 
 namespace asyncio {
 
-// First in the condition's queue, then, once notified, in the mutex's.
+// First in the condition's queue, then, once notified, in the mutex's.  The condition may be
+// destroyed in either stage; the mutex may not.
 struct Condition::Sleeper : detail::Waiter {
   explicit Sleeper(Condition& owner) noexcept
-      : Waiter(detail::WaitKind::condition, &owner), condition(owner) {
+      : Waiter(detail::WaitKind::condition, &owner), condition(&owner), mutex(owner.mutex_) {
     abort = [](detail::Waiter& aborted) noexcept {
       auto& self = static_cast<Sleeper&>(aborted);
       self.unlink();
-      if (self.notified) --self.condition.mutex_.waiting_;
+      if (self.notified) {
+        --self.mutex.waiting_;
+        if (self.condition != nullptr) self.condition->pass_on(1);
+      }
       return true;
     };
   }
-  Condition& condition;
+  Condition* condition;  // null once it is gone
+  Mutex& mutex;
   bool notified = false;
 };
 
 Condition::~Condition() {
+  mutex_.waiters_.for_each([this](detail::Waiter& waiter) {
+    if (waiter.object != this) return;
+    static_cast<Sleeper&>(waiter).condition = nullptr;
+    waiter.object = nullptr;
+  });
   while (detail::Waiter* waiter = waiters_.front()) detail::wake(*waiter, detail::Wake::broken);
 }
 
@@ -46,19 +56,20 @@ bool Condition::wait_impl(const TimePoint* deadline, const char* call) {
   check_owned(call);
   Sleeper sleeper{*this};
   waiters_.push_back(sleeper);
-  mutex_.hand_over();
+  Mutex& mutex = mutex_;
+  mutex.hand_over();
   const detail::Wake outcome = deadline == nullptr
                                    ? detail::suspend(self, sleeper)
                                    : detail::suspend_until(self, sleeper, *deadline);
+  // The condition may be gone by now.
   if (outcome == detail::Wake::completed) {
-    mutex_.check_intact(call);
+    mutex.check_intact(call);
     return true;  // the mutex came with the wake-up
   }
-  mutex_.lock_shielded(self);
+  mutex.lock_shielded(self);
   if (outcome == detail::Wake::broken) {
     throw ClosedError(std::string{call} + ": the condition was destroyed while the task waited");
   }
-  if (sleeper.notified) pass_on(1);
   detail::rethrow_cancel(self, outcome);
   return false;
 }
@@ -73,7 +84,7 @@ void Condition::pass_on(std::size_t n) noexcept {
     detail::Waiter* waiter = waiters_.pop_front();
     if (waiter == nullptr) return;
     static_cast<Sleeper*>(waiter)->notified = true;
-    mutex_.enqueue(*waiter);  // it is locked, by the caller: its turn comes with an unlock
+    mutex_.enqueue(*waiter);  // it is locked: its turn comes with an unlock
   }
 }
 

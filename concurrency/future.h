@@ -70,8 +70,8 @@ class Future {
   /// Suspends: never.
   /// Throws: InvalidStateError if it has been set or cancelled.
   template <class... Value>
-    requires((std::is_void_v<T> && sizeof...(Value) == 0) || sizeof...(Value) == 1)
-  void set_result(Value&&... value) const {
+  requires((std::is_void_v<T> && sizeof...(Value) == 0) ||
+           sizeof...(Value) == 1) void set_result(Value&&... value) const {
     state_->check_settable("Future::set_result");
     if constexpr (std::is_void_v<T>) {
       state_->value.fill([] {});
@@ -86,8 +86,8 @@ class Future {
     state_->set_exception(std::move(exception));
   }
   template <class E>
-    requires(!std::is_same_v<std::decay_t<E>, std::exception_ptr>)
-  void set_exception(E&& exception) const {
+  requires(!std::is_same_v<std::decay_t<E>, std::exception_ptr>) void set_exception(
+      E&& exception) const {
     state_->set_exception(std::make_exception_ptr(std::forward<E>(exception)));
   }
 

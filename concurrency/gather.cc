@@ -43,7 +43,8 @@ struct GatherWait : TaskSet, Waiter {
     if (cancelled_rest) return;
     cancelled_rest = true;
     for (const auto& member : members) {
-      if (!member->task.done()) cancel_node(member->task.own_scope, reason, text == nullptr ? "" : text);
+      if (!member->task.done())
+        cancel_node(member->task.own_scope, reason, text == nullptr ? "" : text);
     }
   }
 

@@ -23,7 +23,8 @@ struct LockWaiter : detail::Waiter {
 }  // namespace
 
 Mutex::Holding::Holding(Mutex& held) noexcept
-    : HeldLock([](detail::HeldLock& lock) noexcept { static_cast<Holding&>(lock).mutex.owner_died(); }),
+    : HeldLock(
+          [](detail::HeldLock& lock) noexcept { static_cast<Holding&>(lock).mutex.owner_died(); }),
       mutex(held) {}
 
 Mutex::Mutex() noexcept : holding_(*this) {}
@@ -107,12 +108,13 @@ void Mutex::enqueue(detail::Waiter& waiter) noexcept {
 void Mutex::unlock() {
   if (!owned_by_current_task()) {
     const detail::TaskControl* self = detail::current_task_control();
-    throw InvalidStateError(
-        "Mutex::unlock by " +
-        (self == nullptr ? std::string{"code outside any task"} : "task '" + self->display_name() + "'") +
-        (owner_ == nullptr ? ", but it is not locked"
-                           : ", but task '" + owner_->display_name() + "' owns it") +
-        "; the task that locked it unlocks it");
+    throw InvalidStateError("Mutex::unlock by " +
+                            (self == nullptr ? std::string{"code outside any task"}
+                                             : "task '" + self->display_name() + "'") +
+                            (owner_ == nullptr
+                                 ? ", but it is not locked"
+                                 : ", but task '" + owner_->display_name() + "' owns it") +
+                            "; the task that locked it unlocks it");
   }
   hand_over();
 }

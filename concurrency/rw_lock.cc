@@ -83,8 +83,9 @@ bool RwLock::try_lock_shared() {
 
 void RwLock::unlock() {
   if (writer_ == nullptr || writer_ != detail::current_task_control()) {
-    throw InvalidStateError("RwLock::unlock by code that does not hold it for writing: the task that "
-                            "locked it unlocks it");
+    throw InvalidStateError(
+        "RwLock::unlock by code that does not hold it for writing: the task that "
+        "locked it unlocks it");
   }
   writer_ = nullptr;
   grant();
@@ -93,8 +94,9 @@ void RwLock::unlock() {
 void RwLock::unlock_shared() {
   const auto held = std::find(readers_.begin(), readers_.end(), detail::current_task_control());
   if (held == readers_.end()) {
-    throw InvalidStateError("RwLock::unlock_shared by code that does not hold it for reading: the "
-                            "task that locked it unlocks it");
+    throw InvalidStateError(
+        "RwLock::unlock_shared by code that does not hold it for reading: the "
+        "task that locked it unlocks it");
   }
   *held = readers_.back();
   readers_.pop_back();

@@ -95,7 +95,8 @@ class ASYNCIO_API CapacityLimiter : public Semaphore {
 template <class F>
 auto Semaphore::with(F&& body) -> std::invoke_result_t<F&> {
   acquire();
-  struct OnUnwind {  // a body that gave the permit back itself has been told so, or is failing anyway
+  struct
+      OnUnwind {  // a body that gave the permit back itself has been told so, or is failing anyway
     Semaphore* semaphore;
     ~OnUnwind() {
       if (semaphore != nullptr && semaphore->available_ < semaphore->max_) semaphore->release();

@@ -31,9 +31,9 @@ void detail::GroupScope::throw_failures() {
   if (failures.empty()) return;
   auto fetched = std::exchange(failures, {});
   const std::size_t count = fetched.size();
-  throw ExceptionGroup("TaskGroup: " + std::to_string(count) +
-                           (count == 1 ? " task failed" : " tasks failed"),
-                       std::move(fetched));
+  throw ExceptionGroup(
+      "TaskGroup: " + std::to_string(count) + (count == 1 ? " task failed" : " tasks failed"),
+      std::move(fetched));
 }
 
 // ---- TaskGroup -------------------------------------------------------------------------------------
@@ -95,12 +95,14 @@ void TaskGroup::check_open() const {
     throw InvalidStateError("TaskGroup::spawn into a group of another loop");
   }
   if (!scope_->failures.empty()) {
-    throw InvalidStateError("TaskGroup::spawn into a group that has failed: its tasks are being "
-                            "cancelled; wait_all() tells why");
+    throw InvalidStateError(
+        "TaskGroup::spawn into a group that has failed: its tasks are being "
+        "cancelled; wait_all() tells why");
   }
   if (scope_->closed || scope_->ended) {
-    throw InvalidStateError("TaskGroup::spawn into a group that is closed: spawn before close() and "
-                            "before wait_all() has returned");
+    throw InvalidStateError(
+        "TaskGroup::spawn into a group that is closed: spawn before close() and "
+        "before wait_all() has returned");
   }
 }
 

@@ -31,8 +31,7 @@ decltype(auto) shield(F&& body) {
 template <DurationLike D, class F>
 decltype(auto) shield_for(D limit, F&& body) {
   return CancellationScope::run(
-      std::forward<F>(body),
-      {.timeout = to_duration(limit), .shield = true, .name = "shield_for"});
+      std::forward<F>(body), {.timeout = to_duration(limit), .shield = true, .name = "shield_for"});
 }
 
 }  // namespace asyncio

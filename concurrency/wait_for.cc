@@ -9,8 +9,7 @@ namespace {
 
 struct JoinWaiter : Waiter, CompletionNode {
   explicit JoinWaiter(TaskControl& target) noexcept
-      : Waiter(WaitKind::task, &target),
-        CompletionNode([](CompletionNode& node, TaskControl&) {
+      : Waiter(WaitKind::task, &target), CompletionNode([](CompletionNode& node, TaskControl&) {
           wake(static_cast<JoinWaiter&>(node));
         }) {
     abort = [](Waiter& aborted) noexcept {

@@ -98,7 +98,8 @@ std::vector<std::string> available_backends() {
 }
 
 std::unique_ptr<EventLoopInterface> make_backend(std::string_view name) {
-  if (!name.empty() && name != "auto") return make_named(std::string{name}, "asked for by the caller");
+  if (!name.empty() && name != "auto")
+    return make_named(std::string{name}, "asked for by the caller");
   const char* environment = std::getenv("ASYNCIO_BACKEND");
   if (environment != nullptr && *environment != '\0' && std::string_view{environment} != "auto") {
     return make_named(environment, "asked for by the environment variable ASYNCIO_BACKEND");
@@ -110,8 +111,8 @@ std::unique_ptr<EventLoopInterface> make_backend(std::string_view name) {
 
 void register_backend(BackendInfo backend) {
   if (backend.name.empty() || backend.name == "auto") {
-    throw BackendError("register_backend: a backend needs a name of its own, not '" +
-                       backend.name + "'");
+    throw BackendError("register_backend: a backend needs a name of its own, not '" + backend.name +
+                       "'");
   }
   if (!backend.factory) {
     throw BackendError("register_backend('" + backend.name + "'): the factory is empty");

@@ -46,9 +46,11 @@ detail::Loop& running_loop_or_throw(const char* call) {
 void LoopHandle::call_soon_threadsafe(UniqueFunction<void()> callback) const {
   if (!callback) throw std::invalid_argument("call_soon_threadsafe: the callback is empty");
   auto post = std::make_unique<CallbackPost>(std::move(callback), shared_);
+  post->epoch = shared_->epoch;
   if (shared_->closed.load() || !shared_->inbox->push(*post)) {
     throw ClosedError(
-        "call_soon_threadsafe: the loop is gone; keep it alive until its threads have ended, or ask "
+        "call_soon_threadsafe: the loop is gone; keep it alive until its threads have ended, or "
+        "ask "
         "closed() first");
   }
   static_cast<void>(post.release());

@@ -223,8 +223,8 @@ TimerId call_later(D delay, UniqueFunction<void()> callback) {
 
 template <std::invocable F>
 auto EventLoop::run(F&& main) -> detail::BodyResult<F> {
-  auto task = detail::spawn(root_scope_for_main(), std::forward<F>(main), "main", 0,
-                            TaskPriority::work);
+  auto task =
+      detail::spawn(root_scope_for_main(), std::forward<F>(main), "main", 0, TaskPriority::work);
   run_main(task.control());
   detail::check_result(task.control());
   return task.typed_control().value.take();

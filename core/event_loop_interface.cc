@@ -18,8 +18,9 @@ EventLoopInterface::~EventLoopInterface() = default;
 void EventLoopInterface::run() {
   detail::Reactor& reactor = *reactor_;
   if (reactor.owner != nullptr) {
-    throw InvalidStateError("run() of a backend that an EventLoop has taken over: use "
-                            "EventLoop::run()");
+    throw InvalidStateError(
+        "run() of a backend that an EventLoop has taken over: use "
+        "EventLoop::run()");
   }
   if (reactor.running) {
     throw NestedRunError("EventLoopInterface::run() inside its own run()");

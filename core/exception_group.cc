@@ -40,9 +40,9 @@ std::string summary(const std::vector<GatherException::Input>& inputs) {
       ++failed;
     }
   }
-  std::string text = "gather() failed: " + std::to_string(failed) + " of " +
-                     std::to_string(total) + " task(s) failed, " +
-                     std::to_string(total - failed - cancelled) + " succeeded";
+  std::string text = "gather() failed: " + std::to_string(failed) + " of " + std::to_string(total) +
+                     " task(s) failed, " + std::to_string(total - failed - cancelled) +
+                     " succeeded";
   if (cancelled != 0) text += ", " + std::to_string(cancelled) + " cancelled";
   return text;
 }
@@ -124,11 +124,12 @@ std::string GatherException::to_json() const {
                                    {"tasks", nlohmann::ordered_json::array()}};
   for (std::size_t i = 0; i < names_.size(); ++i) {
     const bool failed = has_failed(i);
-    nlohmann::ordered_json task = {
-        {"index", i},
-        {"name", names_[i]},
-        {"state", !failed ? "completed" : was_cancelled_[i] ? "cancelled" : "failed"},
-        {"error", nullptr}};
+    nlohmann::ordered_json task = {{"index", i},
+                                   {"name", names_[i]},
+                                   {"state", !failed             ? "completed"
+                                             : was_cancelled_[i] ? "cancelled"
+                                                                 : "failed"},
+                                   {"error", nullptr}};
     if (failed) task["error"] = describe(exception(i));
     report["tasks"].push_back(std::move(task));
   }

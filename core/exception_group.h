@@ -36,8 +36,8 @@ class ASYNCIO_API GatherException : public ExceptionGroup {
   struct Input {
     std::string task_name;
     std::exception_ptr exception;
-    bool cancelled = false;      ///< `exception` is a TaskCancelledException
-    std::any result;             ///< as results() gives it
+    bool cancelled = false;       ///< `exception` is a TaskCancelledException
+    std::any result;              ///< as results() gives it
     std::size_t first_place = 0;  ///< index of the first input naming the same task
   };
 

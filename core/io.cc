@@ -19,13 +19,9 @@ bool wait_for_fd(int fd, detail::Direction direction, const Duration* timeout, c
 
 }  // namespace
 
-void wait_readable(int fd) {
-  wait_for_fd(fd, detail::Direction::read, nullptr, "wait_readable");
-}
+void wait_readable(int fd) { wait_for_fd(fd, detail::Direction::read, nullptr, "wait_readable"); }
 
-void wait_writable(int fd) {
-  wait_for_fd(fd, detail::Direction::write, nullptr, "wait_writable");
-}
+void wait_writable(int fd) { wait_for_fd(fd, detail::Direction::write, nullptr, "wait_writable"); }
 
 bool detail::wait_readable_for(int fd, Duration timeout) {
   return wait_for_fd(fd, Direction::read, &timeout, "wait_readable");

@@ -74,8 +74,9 @@ void AnyTask::add_done_callback(UniqueFunction<void()> callback) const {
   }
   detail::Loop* loop = detail::Loop::current();
   if (loop == nullptr) {
-    throw NoRunningLoopError("add_done_callback on a task that has ended, where no loop runs: "
-                             "call the function directly");
+    throw NoRunningLoopError(
+        "add_done_callback on a task that has ended, where no loop runs: "
+        "call the function directly");
   }
   detail::schedule_done_callback(*loop, std::move(callback));
 }

@@ -101,7 +101,8 @@ class ASYNCIO_API AnyTask {
   /// For the library.
   /// Throws: InvalidStateError for a handle that names no task.
   detail::TaskControl& control() const {
-    if (!control_) [[unlikely]] empty_handle();
+    if (!control_) [[unlikely]]
+      empty_handle();
     return *control_;
   }
 
@@ -128,7 +129,8 @@ class Task : public AnyTask {
   template <class F>
   void add_done_callback(F&& callback) const {
     if constexpr (std::is_invocable_v<std::decay_t<F>&, Task>) {
-      AnyTask::add_done_callback([self = *this, f = std::forward<F>(callback)]() mutable { f(self); });
+      AnyTask::add_done_callback(
+          [self = *this, f = std::forward<F>(callback)]() mutable { f(self); });
     } else {
       AnyTask::add_done_callback(UniqueFunction<void()>{std::forward<F>(callback)});
     }
@@ -185,8 +187,7 @@ void invoke_body(TaskControl& control, void* closure, bool run) {
     ~Destroy() { body.~Body(); }
   } destroy{body};
   if (run) {
-    static_cast<TaskResult<R>&>(control).value.fill(
-        [&body]() -> R { return std::invoke(body); });
+    static_cast<TaskResult<R>&>(control).value.fill([&body]() -> R { return std::invoke(body); });
   }
 }
 
@@ -203,8 +204,8 @@ Task<BodyResult<F>> spawn(Scope& scope, F&& body, std::string_view name, std::si
                  stack_size, priority);
   } else {
     auto control = std::make_unique<TaskResult<R>>();
-    void* place = prepare_task(*control, scope, name, stack_size, priority, sizeof(Body),
-                               alignof(Body));
+    void* place =
+        prepare_task(*control, scope, name, stack_size, priority, sizeof(Body), alignof(Body));
     if constexpr (std::is_nothrow_constructible_v<Body, F&&>) {
       ::new (place) Body(std::forward<F>(body));
     } else {

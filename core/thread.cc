@@ -35,13 +35,14 @@ void run_on_thread(UniqueFunction<void()> work, bool wait_to_the_end) {
   Loop& loop = *self.loop;
   auto wait = std::make_shared<ThreadWait>();
   auto done = std::make_unique<DonePost>(wait, loop.shared());
+  done->epoch = loop.shared()->epoch;
   // The loop's side of the inbox outlives every loop; a closed one refuses the post.
-  loop.threads().submit([work = std::move(work), inbox = &loop.reactor().inbox(),
-                         done = std::move(done)]() mutable {
-    work();
-    work = nullptr;
-    if (inbox->push(*done)) static_cast<void>(done.release());
-  });
+  loop.threads().submit(
+      [work = std::move(work), inbox = &loop.reactor().inbox(), done = std::move(done)]() mutable {
+        work();
+        work = nullptr;
+        if (inbox->push(*done)) static_cast<void>(done.release());
+      });
   ++loop.thread_jobs;
   struct ThreadWaiter : Waiter {
     explicit ThreadWaiter(ThreadWait& owner) noexcept : Waiter(WaitKind::thread), wait(owner) {}

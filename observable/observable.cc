@@ -50,9 +50,8 @@ void tell_all(detail::Loop* loop, Call&& call) noexcept {
 }
 
 void on_task(detail::TaskControl& task, detail::TaskMoment moment) noexcept {
-  const TaskEvent event{static_cast<TaskEvent::Type>(moment),
-                        AnyTask{detail::TaskRef::share(task)}, task.exception,
-                        task.loop->reactor().now()};
+  const TaskEvent event{static_cast<TaskEvent::Type>(moment), AnyTask{detail::TaskRef::share(task)},
+                        task.exception, task.loop->reactor().now()};
   tell_all(task.loop, [&](Observer& observer) { observer.on_task_event(event); });
 }
 

@@ -137,8 +137,9 @@ void detail::restore_context(std::string_view key, std::optional<std::any> value
 }
 
 void set_context(std::string_view key, std::any value) {
-  own_context_of(task_or_throw("set_context")).own().insert_or_assign(std::string{key},
-                                                                      std::move(value));
+  own_context_of(task_or_throw("set_context"))
+      .own()
+      .insert_or_assign(std::string{key}, std::move(value));
 }
 
 bool has_context(std::string_view key) {

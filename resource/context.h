@@ -40,8 +40,8 @@ ASYNCIO_API ASYNCIO_API_STABLE void set_context(std::string_view key, std::any v
 
 /// Likewise for a value of any copyable type; a string literal becomes a std::string.
 template <class T>
-  requires(!std::is_same_v<std::decay_t<T>, std::any>)
-void set_context(std::string_view key, T&& value) {
+requires(!std::is_same_v<std::decay_t<T>, std::any>) void set_context(std::string_view key,
+                                                                      T&& value) {
   if constexpr (std::is_convertible_v<T, std::string_view> &&
                 !std::is_same_v<std::decay_t<T>, std::string>) {
     set_context(key, std::any{std::string{std::string_view{value}}});

@@ -44,6 +44,14 @@ inline void pin_to_cpu(int cpu) {
   ::sched_setaffinity(0, sizeof(set), &set);
 }
 
+/// Set it from a signal handler, and every wait for a child throws Interrupted: the stack unwinds,
+/// and the children with it.
+inline volatile std::sig_atomic_t interrupted = 0;
+
+/// Not a std::exception, so that nobody takes it for the failure of one child.
+struct Interrupted {};
+
+/// Threads: one.
 class ChildProcess {
  public:
   using Limit = std::chrono::milliseconds;
@@ -108,6 +116,7 @@ class ChildProcess {
   std::string read_line(Limit limit) {
     const auto until = Clock::now() + limit;
     for (;;) {
+      if (interrupted) throw Interrupted{};
       const std::size_t end = heard_.find('\n');
       if (end != std::string::npos) {
         std::string line = heard_.substr(0, end);
@@ -142,7 +151,9 @@ class ChildProcess {
 
   /// Waits until it has ended.  Returns its exit status, or 128 + N if signal N killed it.
   int wait(Limit limit) {
-    if (!poll_for_end(limit)) throw std::runtime_error(name_ + " did not end in time");
+    const bool ended = poll_for_end(limit);
+    if (interrupted) throw Interrupted{};
+    if (!ended) throw std::runtime_error(name_ + " did not end in time");
     return WIFEXITED(*status_) ? WEXITSTATUS(*status_) : 128 + WTERMSIG(*status_);
   }
 

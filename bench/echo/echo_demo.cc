@@ -1,7 +1,7 @@
 // Serves and loads the echo example on every backend and prints one table.
 //
 // docs/demo.md explains its columns.  Exit status 0: every backend gave every byte back; 1: a byte
-// was wrong, or a backend failed; 2: wrong usage.
+// was wrong, or a backend failed; 2: wrong usage; 130: interrupted.
 #include <getopt.h>
 #include <sys/resource.h>
 #include <sys/utsname.h>
@@ -248,13 +248,13 @@ class Demo {
         } catch (const std::exception& error) {
           entry.row.failure = error.what();
           entry.trial.reset();
-          std::fprintf(stderr, "%s with %zu connections failed: %s\n", entry.row.backend.c_str(),
+          std::fprintf(stderr, "\n%s with %zu connections failed: %s\n", entry.row.backend.c_str(),
                        entry.row.connections, error.what());
         }
       }
     };
 
-    std::fprintf(stderr, "%zu connection%s ...\n", connections, connections == 1 ? "" : "s");
+    std::fprintf(stderr, "%zu connection%s:", connections, connections == 1 ? "" : "s");
     for (std::size_t i = 0; i < backends.size(); ++i) {
       entries[i].row.backend = backends[i];
       entries[i].row.connections = connections;
@@ -263,12 +263,11 @@ class Demo {
       entry.trial.emplace(options_, placement_, entry.row.backend, connections);
     });
     for (int round = 0; round < kRounds; ++round) {
-      for_each_trial([&](Entry& entry) {
-        entry.trial->measure_round(options_.seconds / kRounds, entry.row);
-        std::fprintf(stderr, "  %-7s %.0f requests/s\n", entry.row.backend.c_str(),
-                     entry.row.load.requests_per_second);
-      });
+      std::fprintf(stderr, " round %d of %d,", round + 1, kRounds);
+      for_each_trial(
+          [&](Entry& entry) { entry.trial->measure_round(options_.seconds / kRounds, entry.row); });
     }
+    std::fprintf(stderr, " system calls\n");
     for_each_trial([&](Entry& entry) {
       if (can_trace_ && entry.row.load.is_clean()) {
         can_trace_ = entry.trial->count_syscalls(placement_, entry.row);
@@ -279,7 +278,7 @@ class Demo {
   }
 
   void measure_idle_memory(const std::string& backend) {
-    std::fprintf(stderr, "%zu idle connections, %s ...\n", kIdleConnections, backend.c_str());
+    std::fprintf(stderr, "%zu idle connections: %s\n", kIdleConnections, backend.c_str());
     try {
       EchoServer server(options_, placement_, backend);
       const double before = resident_kb(server.pid());
@@ -408,10 +407,15 @@ void allow_many_descriptors(Options& options) {
 
 int main(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_IGN);  // a child that has gone is an error of write(), not our end
+  for (const int signal_number : {SIGINT, SIGTERM}) {
+    std::signal(signal_number, [](int) { echo_bench::interrupted = 1; });
+  }
   try {
     echo_bench::Options options = echo_bench::parse_options(argc, argv);
     echo_bench::allow_many_descriptors(options);
     return echo_bench::Demo(options).run() ? 0 : 1;
+  } catch (const echo_bench::Interrupted&) {
+    return 130;
   } catch (const std::exception& error) {
     std::fprintf(stderr, "echo_demo: %s\n", error.what());
     return 1;

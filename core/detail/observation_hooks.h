@@ -35,10 +35,12 @@ inline const ObservationHooks* observers() noexcept {
 }
 
 inline void tell_of_task(TaskControl& task, TaskMoment moment) noexcept {
-  if (const auto* hooks = observers(); hooks != nullptr) [[unlikely]] hooks->task(task, moment);
+  if (const auto* hooks = observers(); hooks != nullptr) [[unlikely]]
+    hooks->task(task, moment);
 }
 inline void tell_of_scope(const Scope& scope, ScopeMoment moment) noexcept {
-  if (const auto* hooks = observers(); hooks != nullptr) [[unlikely]] hooks->scope(scope, moment);
+  if (const auto* hooks = observers(); hooks != nullptr) [[unlikely]]
+    hooks->scope(scope, moment);
 }
 inline void tell_of_resource(const AsyncResource& resource, ResourceMoment moment,
                              const std::exception_ptr& exception = nullptr) noexcept {

@@ -89,7 +89,7 @@ class MaybeValue {
 
 /// What result() hands out: a const reference, the reference itself, or nothing.
 template <class T>
-using ResultView =
-    std::conditional_t<std::is_void_v<T> || std::is_reference_v<T>, T, std::add_lvalue_reference_t<const T>>;
+using ResultView = std::conditional_t<std::is_void_v<T> || std::is_reference_v<T>, T,
+                                      std::add_lvalue_reference_t<const T>>;
 
 }  // namespace asyncio::detail

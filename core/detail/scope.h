@@ -29,7 +29,7 @@ struct Scope;
 struct ScopeNode : ListNode {
   ScopeNode* parent = nullptr;
   List<ScopeNode> children;
-  TaskControl* task = nullptr;  ///< the task inside it; null for a loop's root
+  TaskControl* task = nullptr;               ///< the task inside it; null for a loop's root
   std::shared_ptr<const CancelCause> cause;  ///< set with cancel_called
   bool is_task = false;                      ///< a task's own node, not a Scope
   bool cancel_called = false;
@@ -51,7 +51,8 @@ ASYNCIO_API void set_node_shield(ScopeNode& node, bool shield) noexcept;
 
 /// The deadline of a scope.
 struct ScopeTimer : TimerNode {
-  ScopeTimer(Scope& owner, void (*on_fire)(TimerNode&)) noexcept : TimerNode(on_fire), scope(owner) {}
+  ScopeTimer(Scope& owner, void (*on_fire)(TimerNode&)) noexcept
+      : TimerNode(on_fire), scope(owner) {}
   Scope& scope;
 };
 

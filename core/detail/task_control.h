@@ -62,6 +62,8 @@ struct Fiber {
   std::byte* top = nullptr;   ///< highest address, exclusive; null for a thread's own stack
   std::size_t size = 0;       ///< usable bytes below top
   void* sanitizer = nullptr;  ///< ASan's fake stack or TSan's fiber, when compiled in
+  bool lent = false;          ///< parked inside a call that a dump made on it
+  bool called = false;        ///< a dump resumes it, for a call only
 };
 
 class ASYNCIO_API TaskControl : public ReadyNode {
@@ -105,8 +107,8 @@ class ASYNCIO_API TaskControl : public ReadyNode {
   // Everything below belongs to the loop's thread.
   Fiber fiber;
   Loop* loop = nullptr;
-  ScopeNode* scope = nullptr;  ///< innermost scope entered
-  Waiter* waiter = nullptr;    ///< the wait it is parked in
+  ScopeNode* scope = nullptr;       ///< innermost scope entered
+  Waiter* waiter = nullptr;         ///< the wait it is parked in
   std::uint32_t no_cancel = 0;      ///< depth of library shields
   std::uint32_t no_suspend = 0;     ///< depth of NoSuspend guards
   std::uint32_t uncaught_base = 0;  ///< exceptions in flight when the innermost shield was entered

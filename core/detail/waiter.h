@@ -103,7 +103,8 @@ ASYNCIO_API void spend_budget(TaskControl& self);
 
 /// Throws what `outcome` calls for: Cancelled, or nothing for completed and timed_out.
 inline void rethrow_cancel(TaskControl& self, Wake outcome) {
-  if (outcome == Wake::cancelled) [[unlikely]] throw_cancelled(self);
+  if (outcome == Wake::cancelled) [[unlikely]]
+    throw_cancelled(self);
 }
 
 /// The running task of this thread, or null.

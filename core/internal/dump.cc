@@ -35,18 +35,18 @@ std::string frame_text(void* address, std::string& function) {
   const char* file = info.dli_fname == nullptr ? "?" : info.dli_fname;
   char offset[32];
   if (info.dli_sname == nullptr) {
-    std::snprintf(offset, sizeof offset, "+0x%zx",
-                  static_cast<std::size_t>(static_cast<char*>(address) -
-                                           static_cast<char*>(info.dli_fbase)));
+    std::snprintf(
+        offset, sizeof offset, "+0x%zx",
+        static_cast<std::size_t>(static_cast<char*>(address) - static_cast<char*>(info.dli_fbase)));
     return std::string{file} + offset;
   }
   int status = 0;
   const std::unique_ptr<char, void (*)(void*)> name{
       abi::__cxa_demangle(info.dli_sname, nullptr, nullptr, &status), &std::free};
   function = status == 0 ? name.get() : info.dli_sname;
-  std::snprintf(offset, sizeof offset, "+0x%zx",
-                static_cast<std::size_t>(static_cast<char*>(address) -
-                                         static_cast<char*>(info.dli_saddr)));
+  std::snprintf(
+      offset, sizeof offset, "+0x%zx",
+      static_cast<std::size_t>(static_cast<char*>(address) - static_cast<char*>(info.dli_saddr)));
   return function + offset + " (" + file + ")";
 }
 
@@ -128,8 +128,8 @@ std::string Loop::dump() const {
       // A parked stack is read by calling backtrace() on top of it; the task does not run.
       Backtrace trace;
       Fiber here;
-      call_on_fiber(self.thread_, current_ != nullptr ? current_->fiber : here, task->fiber, &capture,
-                    &trace);
+      call_on_fiber(self.thread_, current_ != nullptr ? current_->fiber : here, task->fiber,
+                    &capture, &trace);
       text += where_text(trace);
     }
     text += '\n';

@@ -41,14 +41,24 @@ struct ForeignCall {
   void (*call)(void*);
   void* argument;
   Fiber* caller;
+  Fiber* parked;
 };
 
-ctx::transfer_t run_foreign_call(ctx::transfer_t from) {
-  auto* request = static_cast<ForeignCall*>(from.data);
-  request->call(request->argument);
-  // Back to the dump; when the task is resumed in earnest, that jump's result is what the parked
-  // switch_fiber() gets to see.
-  return ctx::jump_fcontext(from.fctx, request);
+// Stays on the parked stack, to serve further calls in the same place, until the task is resumed in
+// earnest; what that jump brought is then what the parked switch_fiber() gets to see.
+ctx::transfer_t run_foreign_calls(ctx::transfer_t from) {
+  Fiber& parked = *static_cast<ForeignCall*>(from.data)->parked;
+  parked.lent = true;
+  do {
+    parked.called = false;
+    auto& request = *static_cast<ForeignCall*>(from.data);
+    if constexpr (under_asan || under_tsan) confirm_switch(&parked, *request.caller);
+    request.call(request.argument);
+    if constexpr (under_asan || under_tsan) announce_switch(parked, *request.caller, false);
+    from = ctx::jump_fcontext(from.fctx, &request);
+  } while (parked.called);
+  parked.lent = false;
+  return from;
 }
 
 }  // namespace
@@ -58,8 +68,8 @@ ThreadState ThreadState::of_this_thread() noexcept {
 }
 
 void make_fiber(Fiber& fiber, std::byte* below) noexcept {
-  fiber.saved = ctx::make_fcontext(below, static_cast<std::size_t>(below - (fiber.top - fiber.size)),
-                                   &enter);
+  fiber.saved =
+      ctx::make_fcontext(below, static_cast<std::size_t>(below - (fiber.top - fiber.size)), &enter);
 #ifdef ASYNCIO_TSAN
   fiber.sanitizer = __tsan_create_fiber(0);
 #else
@@ -107,9 +117,11 @@ void call_on_fiber(ThreadState& thread, Fiber& self, Fiber& parked, void (*call)
                    void* argument) noexcept {
   const ExceptionState exceptions = *thread.exceptions;
   const int error_number = *thread.error_number;
-  ForeignCall request{call, argument, &self};
+  ForeignCall request{call, argument, &self, &parked};
   if constexpr (under_asan || under_tsan) announce_switch(self, parked, false);
-  const auto back = ctx::ontop_fcontext(parked.saved, &request, &run_foreign_call);
+  parked.called = true;
+  const auto back = parked.lent ? ctx::jump_fcontext(parked.saved, &request)
+                                : ctx::ontop_fcontext(parked.saved, &request, &run_foreign_calls);
   parked.saved = back.fctx;
   if constexpr (under_asan || under_tsan) confirm_switch(&self, parked);
   *thread.exceptions = exceptions;

@@ -50,6 +50,7 @@ Inbox& Inbox::open() {
   }
   if (inbox == nullptr) inbox = new Inbox;
   inbox->wake_fd_ = fd;
+  ++inbox->epoch_;
   inbox->wake_requested_ = false;
   inbox->claim();
   inbox->head_.store(nullptr, std::memory_order_release);

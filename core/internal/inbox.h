@@ -16,6 +16,7 @@ struct Post {
   explicit Post(void (*runner)(Post&, Loop*)) noexcept : run(runner) {}
   void (*run)(Post&, Loop*);
   Post* next = nullptr;
+  std::uint64_t epoch = 0;  ///< for which use of the inbox; 0: whoever has it may run it
 };
 
 /// First in, first out.  Objects are never freed, only reused: a thread that still holds one after
@@ -50,6 +51,8 @@ class Inbox {
   bool begin_sleep() noexcept;
   void end_sleep() noexcept { sleeping_.store(false, std::memory_order_relaxed); }
   int wake_fd() const noexcept { return wake_fd_; }
+  /// Differs between two loops that had this object one after the other.
+  std::uint64_t epoch() const noexcept { return epoch_; }
   /// Empties the eventfd; false if it was empty.
   bool drain() noexcept;
   /// In the child of a fork: an eventfd of its own.
@@ -64,6 +67,7 @@ class Inbox {
   std::atomic<int> writers_{0};
   std::atomic<pthread_t> owner_{};
   int wake_fd_ = -1;
+  std::uint64_t epoch_ = 0;
   Inbox* next_idle_ = nullptr;
 };
 

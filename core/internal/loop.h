@@ -29,6 +29,7 @@ class ThreadPool;
 /// What handles outside share with the loop.
 struct LoopShared {
   Inbox* inbox = nullptr;
+  std::uint64_t epoch = 0;
   std::atomic<bool> closed{false};
   std::atomic<bool> stop_requested{false};
 };
@@ -203,8 +204,8 @@ class Loop {
   TaskControl* current_ = nullptr;
   ReadyList batch_;                 ///< this turn's snapshot
   std::array<ReadyList, 3> ready_;  ///< the next turn's, by priority
-  std::size_t ready_count_ = 0;  ///< in ready_, not in batch_
-  std::uint32_t slice_ = 0;      ///< direct switches left until the loop's own stack has a look
+  std::size_t ready_count_ = 0;     ///< in ready_, not in batch_
+  std::uint32_t slice_ = 0;         ///< direct switches left until the loop's own stack has a look
   std::uint64_t switches_ = 0;
   std::uint64_t turns_ = 0;
   Fiber main_fiber_;
@@ -216,7 +217,7 @@ class Loop {
   bool winding_up_ = false;  ///< callbacks are held back: only tasks run
   ReadyList held_;
   std::uint32_t slice_length_ = 64;
-  TimePoint last_poll_{};   ///< real time
+  TimePoint last_poll_{};    ///< real time
   TimePoint slice_began_{};  ///< real time
   Post* posts_ = nullptr;    ///< taken from the inbox, not yet run; oldest first
   Post* posts_tail_ = nullptr;

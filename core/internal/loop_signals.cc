@@ -137,7 +137,8 @@ void LoopSignals::dispatch() {
   for (const auto& [signo, handler] : due) {
     const auto found = handlers_.find(signo);
     const auto same = [&, id = handler.id](const Handler& other) { return other.id == id; };
-    if (found == handlers_.end() || std::none_of(found->second.begin(), found->second.end(), same)) {
+    if (found == handlers_.end() ||
+        std::none_of(found->second.begin(), found->second.end(), same)) {
       continue;  // removed by a handler before it
     }
     try {

@@ -60,6 +60,7 @@ Loop::Loop(EventLoop& face, std::unique_ptr<EventLoopInterface> backend, const L
   reactor_.owner = this;
   reactor_.set_clock(options_.clock);
   shared_->inbox = &reactor_.inbox();
+  shared_->epoch = reactor_.inbox().epoch();
   options_.stack_size = stack_size_or_default(options_.stack_size);
   auto pool = std::make_unique<StackPool>(options_.stack_size);
   default_pool_ = pool.get();
@@ -97,10 +98,10 @@ struct Loop::RunGuard {
 
 void Loop::check_not_nested(const char* call) const {
   if (running_loop == nullptr) return;
-  throw NestedRunError(
-      std::string{call} +
-      " inside a running loop: a task can await(create_task(...)) instead, and a callback can start "
-      "a task");
+  throw NestedRunError(std::string{call} +
+                       " inside a running loop: a task can await(create_task(...)) instead, and a "
+                       "callback can start "
+                       "a task");
 }
 
 void Loop::check_fork(const char* call) const {
@@ -207,7 +208,8 @@ bool Loop::drive(Finished&& finished) {
 void Loop::form_batch() noexcept {
   for (ReadyList& list : ready_) batch_.splice_back(list);
   ready_count_ = 0;
-  if (shuffle_) [[unlikely]] shuffle_batch();
+  if (shuffle_) [[unlikely]]
+    shuffle_batch();
 }
 
 // For tests: tasks of one turn may run in any order that keeps priorities; callbacks keep theirs.
@@ -290,7 +292,8 @@ void Loop::take_posts() {
     Post* post = std::exchange(posts_, posts_->next);
     ++posts_taken_;
     try {
-      post->run(*post, this);
+      const bool ours = post->epoch == 0 || post->epoch == reactor_.inbox().epoch();
+      post->run(*post, ours ? this : nullptr);
     } catch (...) {
       callback_failed(std::current_exception(), "a callback from another thread");
     }
@@ -372,7 +375,8 @@ void Loop::wind_up(bool hold_callbacks) {
       try {
         drive([&] { return root_->living == 0 || grace.over; });
       } catch (const BackendError&) {
-        report("the backend failed while tasks were being ended", std::current_exception(), nullptr);
+        report("the backend failed while tasks were being ended", std::current_exception(),
+               nullptr);
         break;
       }
       stopping_ = false;  // a stop() now would only leave tasks behind
@@ -431,7 +435,8 @@ void Loop::abandon_survivors() {
     task->completed = stamp();
     report("task '" + task->display_name() +
                "' did not end within the grace period after its cancellation and was abandoned; it "
-               "waits for " + wait_text(*task),
+               "waits for " +
+               wait_text(*task),
            nullptr, task.get());
     task->own_scope.unlink();
     abandoned_.push_back(std::move(task));

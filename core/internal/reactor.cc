@@ -85,18 +85,18 @@ Reactor::~Reactor() {
 void Reactor::start() {
   if (std::exchange(started_, true)) return;
   if (const int error = backend_.watch(inbox_->wake_fd(), Interest::read); error != 0) {
-    throw BackendError("backend '" + backend_.type_ + "' could not watch the loop's wake-up fd: " +
-                       std::strerror(error));
+    throw BackendError("backend '" + backend_.type_ +
+                       "' could not watch the loop's wake-up fd: " + std::strerror(error));
   }
   if (backend_.precision_ == EventLoopInterface::Precision::exact) return;
   timerfd_ = ::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
   if (timerfd_ < 0) {
-    throw BackendError("backend '" + backend_.type_ + "' could not make its timerfd: " +
-                       std::strerror(errno));
+    throw BackendError("backend '" + backend_.type_ +
+                       "' could not make its timerfd: " + std::strerror(errno));
   }
   if (const int error = backend_.watch(timerfd_, Interest::read); error != 0) {
-    throw BackendError("backend '" + backend_.type_ + "' could not watch the loop's timerfd: " +
-                       std::strerror(error));
+    throw BackendError("backend '" + backend_.type_ +
+                       "' could not watch the loop's timerfd: " + std::strerror(error));
   }
 }
 
@@ -344,7 +344,8 @@ void Reactor::verify_waits() {
 bool Reactor::abort_fd_wait(Waiter& waiter) noexcept {
   auto& wait = static_cast<FdWaiter&>(waiter);
   Reactor& reactor = waiter.task->loop->reactor();
-  reactor.fds_[static_cast<std::size_t>(wait.fd)].waiter[static_cast<int>(wait.direction)] = nullptr;
+  reactor.fds_[static_cast<std::size_t>(wait.fd)].waiter[static_cast<int>(wait.direction)] =
+      nullptr;
   --reactor.fd_waiters_;
   return true;
 }
@@ -366,7 +367,8 @@ Wake Reactor::wait_fd(TaskControl& self, int fd, Direction direction, const Time
                         "closing one that may be waited on",
                     error);
     }
-    if (!known) fds_.resize(std::max<std::size_t>(static_cast<std::size_t>(fd) + 1, fds_.size() * 2));
+    if (!known)
+      fds_.resize(std::max<std::size_t>(static_cast<std::size_t>(fd) + 1, fds_.size() * 2));
     FdEntry& entry = fds_[static_cast<std::size_t>(fd)];
     const bool same_file = entry.device == info.st_dev && entry.inode == info.st_ino;
     if (!same_file) wake_dead(fd);  // their file is gone; this one is not theirs

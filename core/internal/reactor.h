@@ -126,7 +126,7 @@ class Reactor final : public ReadySink {
   std::size_t fd_waiters_ = 0;
   /// A descriptor of ours was reported and had nothing: a closed one's number lives on in the kernel.
   bool zombie_seen_ = false;
-  unsigned reports_ = 0;       ///< ready() calls of this wait
+  unsigned reports_ = 0;        ///< ready() calls of this wait
   unsigned empty_wakeups_ = 0;  ///< waits in a row that ended early and reported nothing
   std::uint64_t generation_;
 };

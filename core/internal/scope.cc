@@ -50,8 +50,8 @@ std::shared_ptr<const CancelCause> ScopeNode::visible_cause() const {
 void refresh_effective(ScopeNode& top) noexcept {
   ScopeNode* node = &top;
   for (;;) {
-    const bool effective = node->cancel_called || (!node->shield && node->parent != nullptr &&
-                                                   node->parent->effective);
+    const bool effective = node->cancel_called ||
+                           (!node->shield && node->parent != nullptr && node->parent->effective);
     const bool changed = effective != node->effective;
     node->effective = effective;
     if (changed && effective) deliver(*node);
@@ -124,9 +124,8 @@ void Scope::leave(TaskControl& self) {
   if (!children.empty() || on_leave != nullptr) {
     const NoCancel shielded{self};
     // What is left inside is cancelled, but not the scope itself: it must not absorb for it.
-    children.for_each([](ScopeNode& child) {
-      cancel_node(child, CancelReason::parent, "its scope ended");
-    });
+    children.for_each(
+        [](ScopeNode& child) { cancel_node(child, CancelReason::parent, "its scope ended"); });
     join(self);
     end_groups_below(*this, self);
     if (on_leave != nullptr) on_leave(*this, cancelled_before);

@@ -47,7 +47,8 @@ void on_fault(int signo, siginfo_t* info, void* context) {
     }
     say("': its stack of ");
     say(task->fiber.size);
-    say(" bytes is full; raise TaskOptions::stack_size for this task, or RunOptions::stack_size for "
+    say(" bytes is full; raise TaskOptions::stack_size for this task, or RunOptions::stack_size "
+        "for "
         "all, or use less stack\n");
   }
   if ((earlier.sa_flags & SA_SIGINFO) != 0) {

@@ -41,7 +41,8 @@ class StackPool {
   /// Throws: Error when no more address space is to be had.
   /// Cost: a pop; when the pool is empty, the mapping of a slab and a guard.
   std::byte* acquire() {
-    if (free_.empty()) [[unlikely]] grow();
+    if (free_.empty()) [[unlikely]]
+      grow();
     std::byte* top = free_.back();
     free_.pop_back();
     if (free_.size() < clean_) clean_ = free_.size();

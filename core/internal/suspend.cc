@@ -16,7 +16,8 @@ constexpr std::uint16_t budget_per_slice = 128;
 constexpr std::uint16_t patience = 64;
 
 struct DeadlineTimer : TimerNode {
-  explicit DeadlineTimer(Waiter& timed) noexcept : TimerNode(&DeadlineTimer::expire), waiter(timed) {}
+  explicit DeadlineTimer(Waiter& timed) noexcept
+      : TimerNode(&DeadlineTimer::expire), waiter(timed) {}
 
   static void expire(TimerNode& node) {
     Waiter& waiter = static_cast<DeadlineTimer&>(node).waiter;
@@ -85,7 +86,8 @@ TaskControl& enter_shielded_wait(const char* call) {
 
 TaskControl& enter_wait(const char* call) {
   TaskControl& self = enter_shielded_wait(call);
-  if (self.scope->effective && may_deliver(self)) [[unlikely]] throw_cancelled(self);
+  if (self.scope->effective && may_deliver(self)) [[unlikely]]
+    throw_cancelled(self);
   return self;
 }
 
@@ -93,8 +95,8 @@ void throw_cancelled(TaskControl& self) {
   if (self.swallowed == 0) self.first_cancel = self.loop->reactor().now();
   if (self.swallowed < UINT16_MAX) ++self.swallowed;
   if (self.swallowed > patience) back_off(self);
-  auto cause = self.scope->effective ? self.scope->visible_cause()
-                                     : std::make_shared<const CancelCause>();
+  auto cause =
+      self.scope->effective ? self.scope->visible_cause() : std::make_shared<const CancelCause>();
   throw CancelledAccess::make(std::move(cause));
 }
 
@@ -126,7 +128,8 @@ void wake(Waiter& waiter, Wake outcome) noexcept {
   waiter.outcome = outcome;
   TaskControl& task = *waiter.task;
   task.waiter = nullptr;
-  if (task.abandoned) [[unlikely]] return;
+  if (task.abandoned) [[unlikely]]
+    return;
   task.loop->make_ready(task);
 }
 
@@ -137,7 +140,8 @@ void check_loop_thread(const Waiter& waiter, const char* call) {
 }
 
 void spend_budget(TaskControl& self) {
-  if (self.budget-- > 1) [[likely]] return;
+  if (self.budget-- > 1) [[likely]]
+    return;
   self.loop->yield(self);  // no waiter is set, so no cancel can be delivered here
 }
 

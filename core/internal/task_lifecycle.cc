@@ -166,8 +166,10 @@ void run_current_task() noexcept {
     end = TaskState::failed;
     task.exception = std::current_exception();
   }
-  if (!run && task.own_scope.cause == nullptr) task.own_scope.cause = task.own_scope.visible_cause();
-  if (!task.own_scope.children.empty()) [[unlikely]] end_groups_below(task.own_scope, task);
+  if (!run && task.own_scope.cause == nullptr)
+    task.own_scope.cause = task.own_scope.visible_cause();
+  if (!task.own_scope.children.empty()) [[unlikely]]
+    end_groups_below(task.own_scope, task);
   while (HeldLock* lock = task.held_locks.pop_front()) lock->owner_died(*lock);
   loop.task_ended(task, end);
 }
@@ -182,8 +184,8 @@ void Loop::task_ended(TaskControl& task, TaskState end) noexcept {
   task.completed = stamp();
   task.set_state(end);
   tell_of_task(task, end == TaskState::completed ? TaskMoment::completed
-                       : end == TaskState::failed  ? TaskMoment::failed
-                                                   : TaskMoment::cancelled);
+                     : end == TaskState::failed  ? TaskMoment::failed
+                                                 : TaskMoment::cancelled);
   while (CompletionNode* node = task.completions.pop_front()) node->notify(*node, task);
   Scope& scope = static_cast<Scope&>(*task.own_scope.parent);
   scope.child_ended(task);
@@ -241,8 +243,7 @@ namespace {
 
 struct TaskWaiter : Waiter, CompletionNode {
   explicit TaskWaiter(TaskControl& target) noexcept
-      : Waiter(WaitKind::task, &target),
-        CompletionNode([](CompletionNode& node, TaskControl&) {
+      : Waiter(WaitKind::task, &target), CompletionNode([](CompletionNode& node, TaskControl&) {
           wake(static_cast<TaskWaiter&>(node));
         }) {}
 };

@@ -8,7 +8,7 @@
 //  * POLLERR and POLLHUP come unasked, in whatever direction one waits.
 //  * A closed descriptor does not fail the call; its own entry says POLLNVAL.
 //  * The timeout is an int of milliseconds.
-#include "dummy_backend.h"
+#include <asyncio/tests/backends/dummy_backend.h>
 
 #include <poll.h>
 
@@ -24,7 +24,7 @@
 
 #include <asyncio/core/errors.h>
 
-namespace asyncio::testing {
+namespace asyncio::test {
 namespace {
 
 // Step 1: a class of its own.  `final` and in an anonymous namespace, because nobody needs more of
@@ -146,4 +146,4 @@ void register_dummy_backend() {
 
 // Step 8: run the conformance tests on it.  They hold every sentence of the contract.
 
-}  // namespace asyncio::testing
+}  // namespace asyncio::test

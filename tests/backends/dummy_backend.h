@@ -3,7 +3,7 @@
 
 #include <asyncio/core/backends.h>
 
-namespace asyncio::testing {
+namespace asyncio::test {
 
 /// The backend "dummy", over poll(2).
 BackendInfo dummy_backend();
@@ -11,4 +11,4 @@ BackendInfo dummy_backend();
 /// Puts it into the registry.  May be called more than once.
 void register_dummy_backend();
 
-}  // namespace asyncio::testing
+}  // namespace asyncio::test

@@ -34,7 +34,8 @@ TEST_F(BarrierTest, P18_TheLastArrivalReleasesAll) {
       EXPECT_EQ(3, barrier.wait());
     }
     EXPECT_EQ(0, barrier.waiting_count());
-    for (int i = 0; i < 3; ++i) EXPECT_EQ(i, await(tasks[i])) << "the place in the order of arrival";
+    for (int i = 0; i < 3; ++i)
+      EXPECT_EQ(i, await(tasks[i])) << "the place in the order of arrival";
   });
 }
 
@@ -75,7 +76,9 @@ TEST_F(BarrierTest, P18_EveryRoundGivesEachIndexOnce) {
         for (int round = 0; round < rounds; ++round) {
           for (int n = 0; n < (i + round) % 3; ++n) yield();
           seen[round].push_back(barrier.wait());
-          if (round > 0) EXPECT_EQ(std::size_t{parties}, seen[round - 1].size());
+          if (round > 0) {
+            EXPECT_EQ(std::size_t{parties}, seen[round - 1].size());
+          }
         }
       }));
     }

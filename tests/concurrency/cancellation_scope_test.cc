@@ -97,9 +97,8 @@ TEST_F(CancellationScopeTest, CurrentIsTheInnermostExplicitOne) {
     CancellationScope outer;
     outer.enter([&] {
       EXPECT_EQ(&outer, CancellationScope::current());
-      CancellationScope::run([](CancellationScope& inner) {
-        EXPECT_EQ(&inner, CancellationScope::current());
-      });
+      CancellationScope::run(
+          [](CancellationScope& inner) { EXPECT_EQ(&inner, CancellationScope::current()); });
       EXPECT_EQ(&outer, CancellationScope::current());
       auto child = create_task([&] { EXPECT_EQ(&outer, CancellationScope::current()); });
       EXPECT_EQ(&outer, child.scope());
@@ -429,10 +428,10 @@ TEST_F(CancellationScopeTest, LeavingItByAnExceptionJoinsToo) {
   run([&] {
     Task<void> left_over;
     EXPECT_THROW(CancellationScope::run([&] {
-      left_over = create_task([] { sleep(1h); });
-      settle();
-      throw std::out_of_range("own");
-    }),
+                   left_over = create_task([] { sleep(1h); });
+                   settle();
+                   throw std::out_of_range("own");
+                 }),
                  std::out_of_range);
     EXPECT_EQ(TaskState::cancelled, left_over.state());
   });

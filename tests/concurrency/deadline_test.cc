@@ -202,9 +202,9 @@ TEST_F(DeadlineTest, EndlessTimeoutIsNone) {
                 sleep(24h);
                 return 1;
               }));
-    EXPECT_THROW(timeout(std::numeric_limits<double>::quiet_NaN(),
-                         [] { ADD_FAILURE() << "must not run"; }),
-                 std::invalid_argument);
+    EXPECT_THROW(
+        timeout(std::numeric_limits<double>::quiet_NaN(), [] { ADD_FAILURE() << "must not run"; }),
+        std::invalid_argument);
   });
 }
 

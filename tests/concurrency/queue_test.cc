@@ -53,10 +53,9 @@ TEST_F(QueueTest, P20_PuttersAreServedInOrderOfArrival) {
       putters.push_back(create_task([&, i] { queue.put(i); }));
       settle();
     }
-    for (int i = 0; i < 10; ++i) {
+    for (int i = 0; i < 9; ++i) {
       EXPECT_EQ(i, queue.get());
-      if (i % 2 == 0) EXPECT_FALSE(queue.try_put(99)) << "overtook a putter";
-      if (i == 8) break;
+      EXPECT_FALSE(queue.try_put(99)) << "overtook a putter";
     }
     settle();
     for (const auto& putter : putters) EXPECT_TRUE(putter.is_done());

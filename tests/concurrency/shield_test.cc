@@ -179,7 +179,8 @@ TEST_F(ShieldTest, C36_ShieldCancelledTogetherWithTheOutsideEndsTheShieldThenThe
     outer.cancel();
     shielding.cancel();
     await(task);
-    EXPECT_TRUE(between) << "nothing outside is visible to a shielding scope, so it absorbs its own";
+    EXPECT_TRUE(between)
+        << "nothing outside is visible to a shielding scope, so it absorbs its own";
     EXPECT_TRUE(shielding.cancelled_caught());
     EXPECT_TRUE(outer.cancelled_caught());
     EXPECT_EQ(0s, elapsed());

@@ -82,8 +82,16 @@ void forever() { sleep(1h); }
 TEST_F(TaskGroupTest, GivesTasksAndJoinsThem) {
   run([&] {
     TaskGroup group;
-    auto one = group.spawn([] { sleep(1s); return 1; }, "one");
-    auto two = group.spawn([] { sleep(2s); return std::string{"two"}; });
+    auto one = group.spawn(
+        [] {
+          sleep(1s);
+          return 1;
+        },
+        "one");
+    auto two = group.spawn([] {
+      sleep(2s);
+      return std::string{"two"};
+    });
     EXPECT_EQ("one", one.name());
     EXPECT_EQ(2u, group.task_count());
     EXPECT_EQ((std::vector<AnyTask>{one, two}), group.tasks());
@@ -103,7 +111,10 @@ TEST_F(TaskGroupTest, RunJoinsAndGivesTheBodysResult) {
   run([&] {
     Task<int> child;
     EXPECT_EQ(7, TaskGroup::run([&](TaskGroup& group) {
-                child = group.spawn([] { sleep(1s); return 1; });
+                child = group.spawn([] {
+                  sleep(1s);
+                  return 1;
+                });
                 return 7;
               }));
     EXPECT_TRUE(child.is_done());
@@ -282,7 +293,10 @@ TEST_F(TaskGroupTest, S6_ChildCancelledByItselfIsNoErrorAndItsSiblingsGoOn) {
   run([&] {
     TaskGroup group;
     auto cancelled = group.spawn(forever);
-    auto sibling = group.spawn([] { sleep(1s); return 1; });
+    auto sibling = group.spawn([] {
+      sleep(1s);
+      return 1;
+    });
     settle();
     cancelled.cancel();
     group.wait_all();
@@ -342,7 +356,10 @@ TEST_F(TaskGroupTest, S8_SpawnIntoAClosedGroupIsAnErrorAndTheBodyIsDestroyed) {
   run([] {
     const auto token = std::make_shared<int>(0);
     TaskGroup group;
-    auto earlier = group.spawn([] { sleep(1s); return 1; });
+    auto earlier = group.spawn([] {
+      sleep(1s);
+      return 1;
+    });
     group.close();
     EXPECT_TRUE(group.is_closed());
     EXPECT_THROW(group.spawn([token] { ADD_FAILURE() << "must not run"; }), InvalidStateError);
@@ -492,19 +509,19 @@ TEST_F(TaskGroupTest, S11_BothCancelledEachAbsorbsItsOwn) {
     for (const bool inner_first : {true, false}) {
       bool inner_went_on = false;
       EXPECT_THROW(TaskGroup::run([&](TaskGroup& outer) {
-        try {
-          TaskGroup::run([&](TaskGroup& inner) {
-            inner.spawn(forever);
-            outer.spawn(forever);
-            settle();
-            (inner_first ? inner : outer).cancel();
-            (inner_first ? outer : inner).cancel();
-            sleep(1h);
-          });
-        } catch (const TaskCancelledException&) {
-          inner_went_on = true;
-        }
-      }),
+                     try {
+                       TaskGroup::run([&](TaskGroup& inner) {
+                         inner.spawn(forever);
+                         outer.spawn(forever);
+                         settle();
+                         (inner_first ? inner : outer).cancel();
+                         (inner_first ? outer : inner).cancel();
+                         sleep(1h);
+                       });
+                     } catch (const TaskCancelledException&) {
+                       inner_went_on = true;
+                     }
+                   }),
                    TaskCancelledException);
       EXPECT_FALSE(inner_went_on) << "while the outer one is cancelled, the unwind is its own";
       checkpoint();

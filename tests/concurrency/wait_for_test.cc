@@ -22,9 +22,17 @@ class WaitForTest : public LoopTest {
 TEST_F(WaitForTest, GivesTheResultOfATaskOrACallableInTime) {
   run([&] {
     const std::size_t before = timers();
-    auto task = create_task([] { sleep(1s); return 1; });
+    auto task = create_task([] {
+      sleep(1s);
+      return 1;
+    });
     EXPECT_EQ(1, wait_for(task, 2s));
-    EXPECT_EQ(2, wait_for([] { sleep(1s); return 2; }, 2.0));
+    EXPECT_EQ(2, wait_for(
+                     [] {
+                       sleep(1s);
+                       return 2;
+                     },
+                     2.0));
     EXPECT_EQ(3, *wait_for([] { return std::make_unique<int>(3); }, 1s));
     EXPECT_EQ(4, *wait_for(create_task([] { return std::make_unique<int>(4); }), 1s));
     int place = 0;
@@ -105,8 +113,18 @@ TEST_F(WaitForTest, MisuseIsAnErrorThatLeavesTheTaskAlone) {
 
 TEST_F(WaitForTest, EndlessTimeIsNoLimit) {
   run([&] {
-    EXPECT_EQ(1, wait_for([] { sleep(24h); return 1; }, std::numeric_limits<double>::infinity()));
-    EXPECT_EQ(2, wait_for([] { sleep(24h); return 2; }, Duration::max()));
+    EXPECT_EQ(1, wait_for(
+                     [] {
+                       sleep(24h);
+                       return 1;
+                     },
+                     std::numeric_limits<double>::infinity()));
+    EXPECT_EQ(2, wait_for(
+                     [] {
+                       sleep(24h);
+                       return 2;
+                     },
+                     Duration::max()));
   });
 }
 

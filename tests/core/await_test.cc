@@ -83,7 +83,10 @@ TEST_F(AwaitTest, S32_CycleOfAnyLengthIsFoundWhicheverEdgeComesLast) {
 
 TEST_F(AwaitTest, S32_DiamondIsNoCycle) {
   run([] {
-    auto source = create_task([] { sleep(1s); return 1; });
+    auto source = create_task([] {
+      sleep(1s);
+      return 1;
+    });
     auto left = create_task([&] { return await(source) + 1; });
     auto right = create_task([&] { return await(source) + 2; });
     EXPECT_EQ(5, await(create_task([&] { return await(left) + await(right); })));
@@ -94,7 +97,10 @@ TEST_F(AwaitTest, S34_AllWaitersGetTheSameValueInTheOrderTheyCame) {
   keep_order();
   std::vector<int> order;
   run([&] {
-    auto source = create_task([] { sleep(1s); return std::make_shared<int>(5); });
+    auto source = create_task([] {
+      sleep(1s);
+      return std::make_shared<int>(5);
+    });
     std::vector<std::shared_ptr<int>> values;
     for (int i = 0; i < 5; ++i) {
       create_task([&, i] {
@@ -112,7 +118,10 @@ TEST_F(AwaitTest, S34_AllWaitersGetTheSameValueInTheOrderTheyCame) {
 
 TEST_F(AwaitTest, S34_AllWaitersGetTheSameException) {
   run([] {
-    auto source = create_task([]() -> int { sleep(1s); throw std::runtime_error("once"); });
+    auto source = create_task([]() -> int {
+      sleep(1s);
+      throw std::runtime_error("once");
+    });
     std::vector<std::exception_ptr> seen;
     for (int i = 0; i < 3; ++i) {
       create_task([&] {
@@ -170,7 +179,12 @@ TEST_F(AwaitTest, S36_AChainOfAHundredThousandNeedsConstantStack) {
   const int length = static_cast<int>(scaled(100'000));
   run([&] {
     std::size_t deepest = 0;
-    auto last = create_task([] { sleep(1s); return 0; }, TaskOptions{.stack_size = 16 << 10});
+    auto last = create_task(
+        [] {
+          sleep(1s);
+          return 0;
+        },
+        TaskOptions{.stack_size = 16 << 10});
     for (int i = 0; i < length; ++i) {
       last = create_task(
           [previous = std::move(last), &deepest, i]() mutable {

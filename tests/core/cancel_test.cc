@@ -285,7 +285,10 @@ TEST_F(CancelTest, C9_WaitThatWasWokenBeforeTheCancelKeepsItsResult) {
   run([] {
     int got = 0;
     bool went_on = false;
-    auto source = create_task([] { yield(); return 5; });
+    auto source = create_task([] {
+      yield();
+      return 5;
+    });
     auto waiter = create_task([&] {
       got = await(source);
       checkpoint();
@@ -464,7 +467,10 @@ TEST_F(CancelTest, C12_CancelledTimedWaitLeavesNoTimer) {
 
 TEST_F(CancelTest, C20_CancelledAwaiterLeavesTheAwaitedTaskAndItsOtherWaitersAlone) {
   run([] {
-    auto source = create_task([] { sleep(1s); return 5; });
+    auto source = create_task([] {
+      sleep(1s);
+      return 5;
+    });
     auto first = create_task([&] { return await(source); });
     auto second = create_task([&] { return await(source); });
     settle();

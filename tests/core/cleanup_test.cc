@@ -238,7 +238,10 @@ TEST_F(CleanupTest, C33_TaskMadeWhileUnwindingWorksAndCanItselfBeCancelled) {
   run([&] {
     auto task = create_task([&] {
       Finally cleanup{[&] {
-        EXPECT_EQ(3, await(create_task([] { sleep(1s); return 3; })));
+        EXPECT_EQ(3, await(create_task([] {
+                    sleep(1s);
+                    return 3;
+                  })));
         order += "worked;";
         auto child = create_task([] { sleep(1h); });
         yield();
@@ -263,7 +266,12 @@ TEST_F(CleanupTest, C33_TaskMadeByACleanupAtTheEndOfRunWorksToo) {
   int result = 0;
   run([&] {
     create_task([&] {
-      Finally cleanup{[&] { result = await(create_task([] { sleep(1s); return 3; })); }};
+      Finally cleanup{[&] {
+        result = await(create_task([] {
+          sleep(1s);
+          return 3;
+        }));
+      }};
       sleep(1h);
     });
     settle();

@@ -368,7 +368,7 @@ TEST_F(FiberHazardsTest, Hazard3_UnderAGuardNoCancelIsThrownThroughCFrames) {
       checkpoint();
       ADD_FAILURE() << "must be cancelled here";
     });
-    yield();
+    while (task.state() == TaskState::pending) yield();
     task.cancel();
     EXPECT_THROW(await(task), TaskCancelledException);
     EXPECT_TRUE(sorted);
@@ -498,8 +498,12 @@ TEST_F(FiberHazardsTest, Hazard10_RoundingModeIsTheTasksOwn) {
           volatile double third = one / three;
           volatile float narrow = static_cast<float>(third);
           EXPECT_EQ(mode, std::fegetround());
-          if (mode == FE_UPWARD) { EXPECT_GT(static_cast<double>(narrow), 1.0 / 3); }
-          if (mode == FE_DOWNWARD) { EXPECT_LT(static_cast<double>(narrow), 1.0 / 3); }
+          if (mode == FE_UPWARD) {
+            EXPECT_GT(static_cast<double>(narrow), 1.0 / 3);
+          }
+          if (mode == FE_DOWNWARD) {
+            EXPECT_LT(static_cast<double>(narrow), 1.0 / 3);
+          }
           yield();
         }
       }));
@@ -521,7 +525,7 @@ TEST_F(FiberHazardsTest, Hazard10_BothControlWordsOfX86AreTheTasksOwn) {
     };
     const auto before = read();
     auto other = create_task([&] {
-      std::uint32_t sse = before.first ^ 0x8000u;                              // flush to zero
+      std::uint32_t sse = before.first ^ 0x8000u;                               // flush to zero
       std::uint16_t x87 = static_cast<std::uint16_t>(before.second & ~0x300u);  // single precision
       asm volatile("ldmxcsr %0" : : "m"(sse));
       asm volatile("fldcw %0" : : "m"(x87));
@@ -609,7 +613,9 @@ TEST_F(FiberHazardsTest, Hazard13_AddressesOfOneTasksLocalsAreGoodInAnother) {
 }
 
 // A sanitizer may die of it in its own way, after our report.
-bool died(int status) { return WIFSIGNALED(status) || (WIFEXITED(status) && WEXITSTATUS(status) != 0); }
+bool died(int status) {
+  return WIFSIGNALED(status) || (WIFEXITED(status) && WEXITSTATUS(status) != 0);
+}
 
 TEST(FiberHazardsDeathTest, Hazard14_OverflowNamesTheTaskItsStackAndTheOption) {
   EXPECT_EXIT(asyncio::run([] { await(create_task([] { recurse_for_ever(0); }, "bottomless")); },
@@ -757,7 +763,8 @@ TEST_F(FiberHazardsTest, Hazard17_NothingThatABodyThrowsGoesBeyondItsEntry) {
     EXPECT_THROW(await(create_task([] { throw "text"; })), const char*);
     EXPECT_THROW(await(create_task([] { throw Odd{}; })), Odd);
     EXPECT_THROW(await(create_task([] { throw std::bad_alloc{}; })), std::bad_alloc);
-    EXPECT_THROW(await(create_task([] { std::rethrow_exception(std::make_exception_ptr(1)); })), int);
+    EXPECT_THROW(await(create_task([] { std::rethrow_exception(std::make_exception_ptr(1)); })),
+                 int);
   });
 }
 
@@ -834,8 +841,8 @@ TEST_F(FiberHazardsTest, Hazard21_StartingTasksFromTasksNestsNoStacks) {
   run([&] {
     std::function<int(int)> nest = [&](int left) -> int {
       if (left == 0) return 0;
-      const int below = await(
-          create_task([&nest, left] { return nest(left - 1); }, TaskOptions{.stack_size = 32 << 10}));
+      const int below = await(create_task([&nest, left] { return nest(left - 1); },
+                                          TaskOptions{.stack_size = 32 << 10}));
       EXPECT_LE(current_task().stats().stack_used, 32u << 10);
       return below + 1;
     };
@@ -913,7 +920,10 @@ TEST_F(FiberHazardsTest, Hazard22_HandleOfAnEndedTaskDoesNotCancelTheNextOne) {
   run([] {
     auto first = create_task([] {});
     await(first);
-    auto second = create_task([] { sleep(1s); return 1; });
+    auto second = create_task([] {
+      sleep(1s);
+      return 1;
+    });
     settle();
     EXPECT_FALSE(first.cancel());
     EXPECT_EQ(1, await(second));

@@ -142,8 +142,7 @@ TEST_F(RunTest, S33_WaitForAPostFromAHandleIsNoDeadlock) {
       std::this_thread::sleep_for(5ms);
       handle.call_soon_threadsafe([&waiter] { detail::wake(waiter); });
     }};
-    EXPECT_EQ(detail::Wake::completed,
-              detail::suspend(detail::enter_wait("the test"), waiter));
+    EXPECT_EQ(detail::Wake::completed, detail::suspend(detail::enter_wait("the test"), waiter));
   });
   poster.join();
 }
@@ -162,7 +161,10 @@ TEST_F(RunTest, S41_RunInsideATaskIsAnErrorAndTheOuterLoopGoesOn) {
     EXPECT_THROW(other.run([&] { inner_ran = true; }), NestedRunError) << "also of another loop";
     EXPECT_THROW(other.run(), NestedRunError);
     EXPECT_FALSE(inner_ran);
-    EXPECT_EQ(2, await(create_task([] { sleep(1s); return 2; })));
+    EXPECT_EQ(2, await(create_task([] {
+                sleep(1s);
+                return 2;
+              })));
     EXPECT_EQ(&loop(), &get_event_loop());
   });
 }
@@ -184,7 +186,10 @@ TEST_F(RunTest, S41_RunInsideACallbackIsAnErrorAndTheOuterLoopGoesOn) {
 TEST_F(RunTest, S42_RunTwiceAlsoAfterAThrowingRun) {
   EXPECT_EQ(1, run([] { return 1; }));
   EXPECT_THROW(run([] { throw std::runtime_error("once"); }), std::runtime_error);
-  EXPECT_EQ(2, run([] { sleep(1s); return 2; }));
+  EXPECT_EQ(2, run([] {
+              sleep(1s);
+              return 2;
+            }));
   EXPECT_THROW(run([] {
                  current_task().cancel();
                  checkpoint();
@@ -254,9 +259,9 @@ TEST_F(RunTest, LoopMadeOnOneThreadMayRunOnAnother) {
   loop().create_task([] {});
   std::thread{[&] {
     EXPECT_EQ(4, run([] {
-      sleep(1s);
-      return await(create_task([] { return 4; }));
-    }));
+                sleep(1s);
+                return await(create_task([] { return 4; }));
+              }));
   }}.join();
 }
 
@@ -266,19 +271,19 @@ TEST_F(RunTest, S44_LeftoversAreCancelledAndJoinedAndMainsValueReturned) {
   bool unwound = false;
   Task<void> leftover;
   EXPECT_EQ(8, run([&] {
-    leftover = create_task([&] {
-      struct Cleanup {
-        bool& flag;
-        ~Cleanup() {
-          sleep(1s);  // a cleanup may suspend: run() waits for it
-          flag = true;
-        }
-      } cleanup{unwound};
-      sleep(1h);
-    });
-    settle();
-    return 8;
-  }));
+              leftover = create_task([&] {
+                struct Cleanup {
+                  bool& flag;
+                  ~Cleanup() {
+                    sleep(1s);  // a cleanup may suspend: run() waits for it
+                    flag = true;
+                  }
+                } cleanup{unwound};
+                sleep(1h);
+              });
+              settle();
+              return 8;
+            }));
   EXPECT_TRUE(unwound);
   EXPECT_EQ(TaskState::cancelled, leftover.state());
   EXPECT_EQ(1s, elapsed());
@@ -292,18 +297,18 @@ TEST_F(RunTest, S44_LeftoversAreCancelledAndJoinedAndMainsValueReturned) {
 
 TEST_F(RunTest, S44_FailingLeftoverGoesToTheHandlerAndMainsValueIsReturned) {
   EXPECT_EQ(8, run([] {
-    create_task(
-        [] {
-          try {
-            sleep(1h);
-          } catch (const Cancelled&) {
-            throw std::runtime_error("could not save");
-          }
-        },
-        "saver");
-    settle();
-    return 8;
-  }));
+              create_task(
+                  [] {
+                    try {
+                      sleep(1h);
+                    } catch (const Cancelled&) {
+                      throw std::runtime_error("could not save");
+                    }
+                  },
+                  "saver");
+              settle();
+              return 8;
+            }));
   ASSERT_EQ(1u, reports.size());
   EXPECT_TRUE(contains(reports[0], "'saver'")) << reports[0];
   EXPECT_TRUE(contains(reports[0], "could not save")) << reports[0];
@@ -375,6 +380,7 @@ TEST_F(RunTest, S46_StopInATaskEndsTheRunAfterUnwindingWithAnError) {
       create_task([&] {
         loop().stop();
         yield();  // the slice goes on until here
+        checkpoint();
         went_on = true;
       });
       struct Cleanup {
@@ -394,13 +400,13 @@ TEST_F(RunTest, S46_StopInATaskEndsTheRunAfterUnwindingWithAnError) {
 
 TEST_F(RunTest, S46_StopByMainInItsLastSliceIsNoError) {
   EXPECT_EQ(5, run([&] {
-    loop().stop();
-    return 5;
-  }));
+              loop().stop();
+              return 5;
+            }));
   EXPECT_EQ(6, run([] {
-    sleep(1s);
-    return 6;
-  }));
+              sleep(1s);
+              return 6;
+            }));
 }
 
 TEST_F(RunTest, S46_StopFromAnotherThread) {

@@ -144,6 +144,25 @@ TEST(ShutdownDeathTest, C54_MainThatSwallowsItsDeadlockIsGivenUpToo) {
               "'main' did not end within the grace period");
 }
 
+[[noreturn]] void abandon_in_two_runs() {
+  TestClock clock;
+  EventLoop loop{make_backend("auto"), LoopOptions{.clock = &clock}};
+  for (int round = 0; round < 2; ++round) {
+    loop.run([] {
+      create_task(swallow_for_ever);
+      create_task(swallow_for_ever);
+      settle();
+    });
+    if (loop.statistics().tasks_alive != 0) std::_Exit(1);
+  }
+  loop.run();  // must find nothing to wait for
+  std::_Exit(0);
+}
+
+TEST(ShutdownDeathTest, C54_EveryRunCountsItsOwnAbandonedTasks) {
+  EXPECT_EXIT(abandon_in_two_runs(), testing::ExitedWithCode(0), "");
+}
+
 [[noreturn]] void keep_a_handle() {
   AnyTask kept;
   const auto ask_everything = [&] {

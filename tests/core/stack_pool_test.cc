@@ -213,8 +213,7 @@ TEST(StackPoolTest, StacksInUseAreNeverTrimmed) {
   }
   for (std::byte* top : used) pool.release(top);
   trim_until_quiet(pool, now);
-  EXPECT_LE(resident_kib(used, 16 * kib) + resident_kib(idle, 16 * kib),
-            StackPool::keep_warm * 16);
+  EXPECT_LE(resident_kib(used, 16 * kib) + resident_kib(idle, 16 * kib), StackPool::keep_warm * 16);
 }
 
 TEST(StackPoolTest, BusyPoolIsNotTrimmed) {
@@ -338,8 +337,8 @@ TEST_F(TaskStacksTest, TinyStackIsRaisedToWhatATaskNeeds) {
       if (await(tasks[i]) != static_cast<int>(i)) return 1;
     }
     for (int i = 0; i < 50; ++i) {
-      if (await(create_task([] { return 3; },
-                            TaskOptions{.stack_size = std::size_t{8} << 20})) != 3) {
+      if (await(create_task([] { return 3; }, TaskOptions{.stack_size = std::size_t{8} << 20})) !=
+          3) {
         return 2;
       }
     }
@@ -401,11 +400,12 @@ TEST(StackPoolDeathTest, MprotectGuardsEndWithOneWarningBeforeTheProcessRunsOutO
 }
 
 TEST(StackPoolDeathTest, WritingBelowAStackFaults) {
-  EXPECT_EXIT(overflow_without_guard_report(),
-              [](int status) {
-                return WIFSIGNALED(status) || (WIFEXITED(status) && WEXITSTATUS(status) != 0);
-              },
-              "");
+  EXPECT_EXIT(
+      overflow_without_guard_report(),
+      [](int status) {
+        return WIFSIGNALED(status) || (WIFEXITED(status) && WEXITSTATUS(status) != 0);
+      },
+      "");
 }
 
 }  // namespace

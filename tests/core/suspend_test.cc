@@ -147,6 +147,7 @@ TEST_F(SuspendTest, YieldLetsEveryOtherReadyTaskRunOnce) {
 }
 
 TEST_F(SuspendTest, SleepOfZeroOrLessYieldsOnce) {
+  keep_order();
   run([&] {
     for (const Duration delay : {Duration{0}, Duration{-1}, Duration::min()}) {
       int turns = 0;
@@ -237,9 +238,7 @@ TEST_F(SuspendTest, NoSuspendNestsAndNamesTheTask) {
       return std::string{};
     };
     const NoSuspend outer;
-    {
-      const NoSuspend inner;
-    }
+    { const NoSuspend inner; }
     EXPECT_NE(std::string::npos, message().find("NoSuspend scope of task 'main'")) << message();
   });
 }

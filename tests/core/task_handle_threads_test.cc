@@ -54,18 +54,6 @@ TEST_F(TaskHandleThreadsTest, IdentityAndStateMayBeAskedAnywhere) {
   });
 }
 
-TEST_F(TaskHandleThreadsTest, ResultIsVisibleToWhoeverSeesTheTaskDone) {
-  run([] {
-    auto task = create_task([] { return std::string(1000, 'r'); });
-    std::thread reader{[task] {
-      while (!task.is_done()) std::this_thread::yield();
-      EXPECT_EQ(std::string(1000, 'r'), task.result());
-    }};
-    await(task);
-    reader.join();
-  });
-}
-
 TEST_F(TaskHandleThreadsTest, C7_CancelRacesWithTheEndOfTheTask) {
   run([] {
     for (int round = 0; round < 200; ++round) {

@@ -80,7 +80,12 @@ TEST_F(TaskTest, CreateTaskOnALoopOfAnotherThreadIsRefused) {
 TEST_F(TaskTest, OwnerMayEndBeforeTheTasksItCreated) {
   run([] {
     Task<int> inner;
-    await(create_task([&] { inner = create_task([] { sleep(1s); return 4; }); }));
+    await(create_task([&] {
+      inner = create_task([] {
+        sleep(1s);
+        return 4;
+      });
+    }));
     EXPECT_FALSE(inner.is_done());
     EXPECT_EQ(4, await(inner));
   });
@@ -183,7 +188,10 @@ TEST_F(TaskTest, EmptyHandleAnswersNothing) {
 
 TEST_F(TaskTest, MovedFromHandleIsEmptyAndTheTaskGoesOn) {
   run([] {
-    auto first = create_task([] { yield(); return 1; });
+    auto first = create_task([] {
+      yield();
+      return 1;
+    });
     auto second = std::move(first);
     EXPECT_FALSE(first.valid());  // NOLINT(bugprone-use-after-move)
     EXPECT_EQ(1, await(second));
@@ -409,7 +417,8 @@ TEST_F(TaskTest, ClosureIsDestroyedOnceInsideTheTaskWhenTheBodyReturns) {
 TEST_F(TaskTest, ClosureIsDestroyedOnceInsideTheTaskWhenTheBodyThrows) {
   ClosureProbe::Log log;
   run([&] {
-    auto task = create_task([probe = ClosureProbe{log}] { throw std::runtime_error("x"); }, "owner");
+    auto task =
+        create_task([probe = ClosureProbe{log}] { throw std::runtime_error("x"); }, "owner");
     EXPECT_THROW(await(task), std::runtime_error);
     EXPECT_EQ(1, log.destroyed);
     EXPECT_EQ("owner", log.where);
@@ -524,8 +533,8 @@ TEST_F(TaskTest, LargeStackHoldsWhatTheUsualOneCannot) {
 
 TEST_F(TaskTest, StackThatNoAddressSpaceCanHoldIsAnError) {
   run([&] {
-    for (const std::size_t size : {std::size_t{1} << 47, std::size_t{1} << 60,
-                                   std::size_t{1} << 63, ~std::size_t{0}}) {
+    for (const std::size_t size :
+         {std::size_t{1} << 47, std::size_t{1} << 60, std::size_t{1} << 63, ~std::size_t{0}}) {
       EXPECT_THROW(create_task([] {}, TaskOptions{.stack_size = size}), Error) << size;
     }
     EXPECT_EQ(1u, loop().statistics().tasks_alive);

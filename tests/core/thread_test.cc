@@ -190,6 +190,7 @@ TEST_F(ThreadTest, C24_AbandonedFailureIsDropped) {
 }
 
 TEST_F(ThreadTest, C24_AbandonedThreadThatOutlivesItsLoopDoesNotDisturbTheNext) {
+  auto begun = std::make_shared<Gate>();
   auto gate = std::make_shared<Gate>();
   auto gone = std::make_shared<std::atomic<bool>>(false);
   run([&] {
@@ -198,7 +199,8 @@ TEST_F(ThreadTest, C24_AbandonedThreadThatOutlivesItsLoopDoesNotDisturbTheNext) 
         std::shared_ptr<std::atomic<bool>> flag;
         ~AtExit() { *flag = true; }
       };
-      to_thread(abandon, [gate, gone] {
+      to_thread(abandon, [begun, gate, gone] {
+        begun->open();
         gate->wait();
         // Thread-local, so it goes after the worker has told the loop.
         static thread_local std::unique_ptr<AtExit> at_exit;
@@ -206,6 +208,7 @@ TEST_F(ThreadTest, C24_AbandonedThreadThatOutlivesItsLoopDoesNotDisturbTheNext) 
       });
     });
     settle();
+    begun->wait();  // one that has not begun would be dropped with the loop
     task.cancel();
     settle();
   });
@@ -245,7 +248,9 @@ TEST_F(ThreadTest, ShieldedWaitForAThreadIsNotDisturbedByACancelAtAll) {
   run([] {
     auto task = create_task([] {
       struct Cleanup {
-        ~Cleanup() { EXPECT_EQ(4, to_thread(abandon, [] { return 4; })); }
+        ~Cleanup() {
+          EXPECT_EQ(4, to_thread(abandon, [] { return 4; }));
+        }
       } cleanup;
       sleep(1h);
     });

@@ -91,7 +91,10 @@ TEST_F(UnhandledTest, S38_WaiterThatGetsTheFailureHasLooked) {
   run([&] {
     auto waiter = create_task([] {
       try {
-        await(create_task([] { sleep(1s); throw std::runtime_error("x"); }));
+        await(create_task([] {
+          sleep(1s);
+          throw std::runtime_error("x");
+        }));
       } catch (const std::runtime_error&) {
       }
     });
@@ -177,7 +180,8 @@ TEST_F(UnhandledTest, HandlerMayCreateTasks) {
 }
 
 TEST_F(UnhandledTest, HandlerThatThrowsLosesNeitherFailureNorLoop) {
-  loop().set_exception_handler([](const ExceptionContext&) { throw std::runtime_error("handler's"); });
+  loop().set_exception_handler(
+      [](const ExceptionContext&) { throw std::runtime_error("handler's"); });
   testing::internal::CaptureStderr();
   const int result = run([] {
     create_task([] { throw std::runtime_error("task's"); }, "first");
@@ -213,8 +217,9 @@ TEST_F(UnhandledTest, WithoutAHandlerItGoesToStderr) {
     settle();
   });
   const std::string said = testing::internal::GetCapturedStderr();
-  EXPECT_TRUE(contains(said, "asyncio: task 'speaker' failed and nobody awaited it: "
-                             "std::runtime_error: out loud"))
+  EXPECT_TRUE(contains(said,
+                       "asyncio: task 'speaker' failed and nobody awaited it: "
+                       "std::runtime_error: out loud"))
       << said;
 }
 

@@ -73,7 +73,9 @@ TEST_F(ManyTasksTest, AMillionTasksLiveAtOnceEachWithAGuardInUnderFiveKibibytes)
                   pool.guarded(), pool.total());
     }
 #ifdef __OPTIMIZE__
-    if (!watched()) { EXPECT_LT(per_task, 5u << 10); }
+    if (!watched()) {
+      EXPECT_LT(per_task, 5u << 10);
+    }
 #endif
     crowd.release();
     settle();
@@ -118,7 +120,9 @@ TEST_F(ManyTasksTest, C55_AMillionRoundsOfCreateAndCancelLeaveNothingBehind) {
     EXPECT_EQ(before.tasks_alive, after.tasks_alive);
     EXPECT_EQ(before.timers, after.timers);
     EXPECT_EQ(before.stacks, after.stacks);
-    if (!watched()) { EXPECT_LT(resident_bytes(), memory + (1u << 20)); }
+    if (!watched()) {
+      EXPECT_LT(resident_bytes(), memory + (1u << 20));
+    }
   });
 }
 
@@ -133,7 +137,9 @@ TEST_F(ManyTasksTest, MemoryOfAPeakIsGivenBackWhileTheLoopIdles) {
     crowd.release();
     settle();
     for (int i = 0; i < 100 && resident_bytes() > before + (peak - before) / 2; ++i) sleep(100ms);
-    if (!watched()) { EXPECT_LT(resident_bytes(), before + (peak - before) / 2); }
+    if (!watched()) {
+      EXPECT_LT(resident_bytes(), before + (peak - before) / 2);
+    }
   });
 }
 
