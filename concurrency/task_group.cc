@@ -133,7 +133,8 @@ void TaskGroup::fail_body(std::exception_ptr exception) { scope_->fail(std::move
 void TaskGroup::finish(std::exception_ptr interrupted) {
   detail::TaskControl& self = *scope_->task;
   // Cancellable: that is how a failing child, or the outside, gets through to the wait.
-  if (scope_->join(self) == detail::Wake::cancelled) join_shielded(self);
+  const bool join_cancelled = scope_->join(self) == detail::Wake::cancelled;
+  if (join_cancelled) join_shielded(self);
   scope_->closed = true;
   scope_->leave(self);
   const bool ours = scope_->absorbs();
@@ -142,7 +143,10 @@ void TaskGroup::finish(std::exception_ptr interrupted) {
     self.swallow_reported = false;
   }
   scope_->throw_failures();
-  if (interrupted == nullptr) return;
+  if (interrupted == nullptr) {
+    if (join_cancelled && !ours) detail::throw_cancelled(self);
+    return;
+  }
   if (!ours) std::rethrow_exception(std::move(interrupted));
   scope_->caught = true;
   std::string message = "the TaskGroup was cancelled";
