@@ -174,7 +174,7 @@ std::size_t Reactor::fire_due(TimePoint now, std::uint64_t limit) {
       for (TimerNode* node : nodes) timers.rearm_as_is(*node);
     }
   } put_back{timers_, too_new};
-  while (!timers_.empty() && timers_.earliest() <= now) {
+  while (!timers_.empty() && timers_.earliest() <= now && !stop_requested) {
     TimerNode& node = timers_.top();
     timers_.disarm(node);
     if (node.sequence >= limit) {
