@@ -22,41 +22,19 @@ namespace {
 
 using namespace std::chrono_literals;
 
-class ThreadConformance : public LoopTest {
- protected:
-  /// Suspends the current task until somebody calls wake().
-  class Parked {
-   public:
-    void wait() {
-      while (!woken_) {
-        // Readable once somebody has written: the loop sleeps in its backend meanwhile.
-        wait_readable(pair_.a());
-        pair_.read(0);
-      }
-    }
-    /// On the loop's thread.
-    void wake() {
-      woken_ = true;
-      pair_.write(1, "x");
-    }
-
-   private:
-    SocketPair pair_;
-    bool woken_ = false;
-  };
-};
+class ThreadConformance : public LoopTest {};
 
 // ---- L29: posts ------------------------------------------------------------------------------------
 
 TEST_F(ThreadConformance, L29_APostWakesABlockedLoop) {
   run([&] {
-    Parked parked;
+    Event woken;
     // No timer and no deadline: nothing but the post can end the loop's wait.
     std::thread poster([&, handle = loop().handle()] {
       for (int i = 0; i < 3; ++i) std::this_thread::yield();
-      handle.post([&] { parked.wake(); });
+      handle.post([&] { woken.set(); });
     });
-    parked.wait();
+    woken.wait();
     poster.join();
   });
 }
@@ -73,17 +51,17 @@ TEST_F(ThreadConformance, L29_PostsOfOneThreadRunInOrderOnTheLoopsThread) {
     const std::thread::id own = std::this_thread::get_id();
     constexpr int count = 5000;
     std::vector<int> order;
-    Parked parked;
-    std::thread poster([&] {
+    Event woken;
+    std::thread poster([&, keeps_it_waiting = loop().handle()] {
       for (int i = 0; i < count; ++i) {
         loop().call_soon_threadsafe([&, i] {
           EXPECT_EQ(own, std::this_thread::get_id());
           order.push_back(i);
-          if (i == count - 1) parked.wake();
+          if (i == count - 1) woken.set();
         });
       }
     });
-    parked.wait();
+    woken.wait();
     poster.join();
     ASSERT_EQ(static_cast<std::size_t>(count), order.size());
     EXPECT_TRUE(std::is_sorted(order.begin(), order.end()));
@@ -96,19 +74,19 @@ TEST_F(ThreadConformance, L29_PostsOfSeveralThreadsKeepTheOrderOfEach) {
     constexpr int count = 2000;
     std::vector<std::vector<int>> order(threads);
     std::size_t ended = 0;
-    Parked parked;
+    Event woken;
     std::vector<std::thread> posters;
     for (std::size_t t = 0; t < threads; ++t) {
       posters.emplace_back([&, t, handle = loop().handle()] {
         for (int i = 0; i < count; ++i) {
           handle.post([&, t, i] {
             order[t].push_back(i);
-            if (i == count - 1 && ++ended == threads) parked.wake();
+            if (i == count - 1 && ++ended == threads) woken.set();
           });
         }
       });
     }
-    parked.wait();
+    woken.wait();
     for (std::thread& poster : posters) poster.join();
     for (const auto& one : order) {
       EXPECT_EQ(static_cast<std::size_t>(count), one.size());
@@ -123,7 +101,7 @@ TEST_F(ThreadConformance, L29_AMillionPostsToABusyLoopRunInBatches) {
     std::size_t run_count = 0;
     std::latch busy{1};
     std::latch all_posted{1};
-    Parked parked;
+    Event woken;
     std::thread poster([&, handle = loop().handle()] {
       handle.post([&] {
         busy.count_down();
@@ -132,13 +110,13 @@ TEST_F(ThreadConformance, L29_AMillionPostsToABusyLoopRunInBatches) {
       busy.wait();
       for (std::size_t i = 0; i < count; ++i) {
         handle.post([&] {
-          if (++run_count == count) parked.wake();
+          if (++run_count == count) woken.set();
         });
       }
       all_posted.count_down();
     });
     const LoopStatistics before = loop().statistics();
-    parked.wait();
+    woken.wait();
     const LoopStatistics after = loop().statistics();
     poster.join();
     EXPECT_EQ(count, run_count);
