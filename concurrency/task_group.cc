@@ -19,6 +19,7 @@ void react_to_end(detail::Scope& scope, detail::TaskControl& child) {
 detail::GroupScope::GroupScope(Loop& owner_loop) noexcept : Scope(owner_loop) {
   name = "TaskGroup";
   on_child_end = &react_to_end;
+  on_orphaned = [](Scope& scope) { static_cast<GroupScope&>(scope).report_failures(); };
 }
 
 void detail::GroupScope::fail(std::exception_ptr exception) {
@@ -34,6 +35,13 @@ void detail::GroupScope::throw_failures() {
   throw ExceptionGroup(
       "TaskGroup: " + std::to_string(count) + (count == 1 ? " task failed" : " tasks failed"),
       std::move(fetched));
+}
+
+void detail::GroupScope::report_failures() noexcept {
+  for (std::exception_ptr& failure : std::exchange(failures, {})) {
+    loop.report("a task of a TaskGroup failed, and the group ended before wait_all() could tell",
+                std::move(failure), nullptr);
+  }
 }
 
 // ---- TaskGroup -------------------------------------------------------------------------------------
@@ -79,10 +87,7 @@ TaskGroup::~TaskGroup() {
     const detail::NoCancel shielded{*self};
     scope_->on_leave(*scope_, scope_->effective);
   }
-  for (std::exception_ptr& failure : scope_->failures) {
-    scope_->loop.report("a task of a TaskGroup that was destroyed before wait_all() failed",
-                        std::move(failure), nullptr);
-  }
+  scope_->report_failures();
   scope_->unlink();
 }
 

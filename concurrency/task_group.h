@@ -29,6 +29,8 @@ struct ASYNCIO_API GroupScope : Scope {
   void fail(std::exception_ptr exception);
   /// Throws ExceptionGroup with what failed, if anything did; once.
   void throw_failures();
+  /// Gives what nobody fetched to the loop's exception handler.
+  void report_failures() noexcept;
 
   std::vector<std::exception_ptr> failures;
   bool closed = false;  ///< takes no more tasks
@@ -42,7 +44,8 @@ struct ASYNCIO_API GroupScope : Scope {
 ///
 /// Used as an object it cannot interrupt its owner: it reports at wait_all().  run() is the nursery
 /// form, where a failing child also interrupts the body.  A group is cancelled and joined with the
-/// scope it was made in, at the latest.
+/// scope it was made in, at the latest; failures nobody fetched by then go to the loop's exception
+/// handler.
 ///
 /// Threads: the loop's thread.
 class ASYNCIO_API ASYNCIO_API_STABLE TaskGroup {
@@ -111,14 +114,18 @@ auto TaskGroup::run(F&& body) -> std::invoke_result_t<F&, TaskGroup&> {
   TaskGroup group{Nursery{}};
   detail::MaybeValue<R> result;
   std::exception_ptr interrupted;
+  bool returned = false;
   try {
     result.fill([&]() -> R { return std::invoke(body, group); });
+    returned = true;
   } catch (const Cancelled&) {
     interrupted = std::current_exception();
   } catch (...) {
     group.fail_body(std::current_exception());
   }
   group.finish(std::move(interrupted));
+  // finish() threw otherwise; the compiler would warn of an empty result in its user's code.
+  if (!returned) __builtin_unreachable();
   return result.take();
 }
 

@@ -29,9 +29,9 @@ void join_shielded(TaskControl& self, TaskControl& target) {
 
 }  // namespace
 
-void check_time_left(Duration limit) {
-  if (limit > Duration::zero()) return;
+void check_may_start(Duration limit) {
   enter_wait("wait_for");
+  if (limit > Duration::zero()) return;
   throw TimeoutException("wait_for: no time was given, so the callable was not started");
 }
 

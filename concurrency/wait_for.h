@@ -28,8 +28,8 @@ T ended_result(Task<T>&& task) {
   return task.typed_control().value.take();
 }
 
-/// Throws TimeoutException for a callable that has no time at all.
-ASYNCIO_API void check_time_left(Duration limit);
+/// Before a callable becomes a task.  Throws Cancelled; TimeoutException if it has no time at all.
+ASYNCIO_API void check_may_start(Duration limit);
 
 template <class A>
 struct IsTask : std::false_type {};
@@ -42,7 +42,7 @@ struct IsTask<Task<T>> : std::true_type {};
 ///
 /// When the time runs out the task is cancelled and waited for; if it ends with a value all the
 /// same, that is returned, and if it fails, that is thrown.  A task that has ended is never late; a
-/// callable with no time at all never runs.
+/// callable with no time at all never runs, nor does one whose caller is already cancelled.
 /// Suspends: unless the task has ended.
 /// Cancels: the task is cancelled and joined, then Cancelled goes on.
 /// Throws: TimeoutException; as await(); std::invalid_argument for NaN.
@@ -53,7 +53,7 @@ ASYNCIO_API_STABLE decltype(auto) wait_for(A&& task_or_callable, D limit) {
     detail::wait_for_task(task_or_callable.control(), time);
     return detail::ended_result(std::forward<A>(task_or_callable));
   } else {
-    detail::check_time_left(time);
+    detail::check_may_start(time);
     auto task = create_task(std::forward<A>(task_or_callable));
     detail::wait_for_task(task.control(), time);
     return detail::ended_result(std::move(task));

@@ -57,6 +57,12 @@ std::string names_of(const std::vector<BackendInfo>& backends) {
   return text;
 }
 
+std::unique_ptr<EventLoopInterface> make(const BackendInfo& backend) {
+  auto made = backend.factory();
+  if (made == nullptr) throw BackendError("its factory gave nothing");
+  return made;
+}
+
 std::unique_ptr<EventLoopInterface> make_named(const std::string& name, const char* who_asked) {
   const std::vector<BackendInfo> backends = snapshot();
   const auto found = std::find_if(backends.begin(), backends.end(),
@@ -66,7 +72,7 @@ std::unique_ptr<EventLoopInterface> make_named(const std::string& name, const ch
                        ") is unknown or not compiled in; available: " + names_of(backends));
   }
   try {
-    return found->factory();
+    return make(*found);
   } catch (const std::exception& e) {
     throw BackendError("backend '" + name + "' (" + who_asked + ") could not be made: " + e.what());
   }
@@ -76,7 +82,7 @@ std::unique_ptr<EventLoopInterface> make_best() {
   std::string reasons;
   for (const BackendInfo& backend : snapshot()) {
     try {
-      auto made = backend.factory();
+      auto made = make(backend);
       if (!reasons.empty()) {
         std::fprintf(stderr, "asyncio: using backend '%s', since%s\n", backend.name.c_str(),
                      reasons.c_str());

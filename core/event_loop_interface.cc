@@ -25,16 +25,22 @@ void EventLoopInterface::run() {
   if (reactor.running) {
     throw NestedRunError("EventLoopInterface::run() inside its own run()");
   }
+  if (reactor.forked()) {
+    throw InvalidStateError("EventLoopInterface::run() in a forked child, on a backend made by the "
+                            "parent: make a new one");
+  }
   struct Running {
     detail::Reactor& reactor;
-    ~Running() { reactor.running = false; }
+    ~Running() {
+      reactor.running = false;
+      reactor.stop_requested = false;  // also when a callback that stopped it threw
+    }
   } running{reactor};
   reactor.running = true;
   while (reactor.callback_count() != 0 && !reactor.stop_requested) {
     reactor.wait(reactor.timers().earliest());
-    reactor.fire_due(reactor.now(), reactor.timers().next_sequence());
+    reactor.fire_due(reactor.now(), reactor.timers().next_sequence(), reactor.stop_requested);
   }
-  reactor.stop_requested = false;
 }
 
 void EventLoopInterface::stop() {

@@ -11,14 +11,11 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <charconv>
 #include <chrono>
 #include <csignal>
 #include <cstdint>
 #include <cstdio>
-#include <cstring>
 #include <ctime>
-#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -101,7 +98,7 @@ void accept_connections(int listener, Server& server) {
       // Out of descriptors or memory (EMFILE, ENFILE, ENOBUFS, ENOMEM).  The listener stays
       // readable, so to wait for it would be to spin: step back while connections go on and end.
       if (asyncio::Clock::now() >= quiet_until) {
-        std::fprintf(stderr, "echo_server: accept: %s; trying again\n", std::strerror(errno));
+        std::perror("echo_server: out of resources, will try again: accept");
         quiet_until = asyncio::Clock::now() + 10s;
       }
       asyncio::sleep(pause);
@@ -111,22 +108,15 @@ void accept_connections(int listener, Server& server) {
   }
 }
 
-std::uint16_t parse_port(std::string_view text) {
-  std::uint16_t port = 0;
-  const auto [end, error] = std::from_chars(text.begin(), text.end(), port);
-  if (error == std::errc{} && end == text.end()) return port;
-  throw std::invalid_argument("--port takes 0 to 65535, not '" + std::string(text) + "'");
-}
-
 /// Opens the listening socket and says where it is.
-Fd listen_on(std::uint16_t port) {
+Fd listen_on(int port) {
   Fd listener(::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   const int fd = listener.get();
   const int on = 1;
   sockaddr_in address{};
   address.sin_family = AF_INET;
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  address.sin_port = htons(port);
+  address.sin_port = htons(static_cast<std::uint16_t>(port));
   auto* const generic = reinterpret_cast<sockaddr*>(&address);
   socklen_t size = sizeof(address);
   if (fd < 0 || ::setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) != 0 ||
@@ -141,7 +131,7 @@ Fd listen_on(std::uint16_t port) {
   return listener;
 }
 
-void run_server(std::uint16_t port, Server& server) {
+void run_server(int port, Server& server) {
   const auto accepting = asyncio::create_task(
       [listener = listen_on(port), &server] { accept_connections(listener.get(), server); });
   asyncio::create_task([accepting] {
@@ -161,13 +151,16 @@ int main(int argc, char** argv) try {
   const option names[] = {{"port", required_argument, nullptr, 'p'},
                           {"backend", required_argument, nullptr, 'b'},
                           {nullptr, 0, nullptr, 0}};
-  std::uint16_t port = 0;
+  int port = 0;
   asyncio::RunOptions options;
   options.handle_sigint = false;  // the server handles it itself
   for (int name = 0; (name = ::getopt_long(argc, argv, "", names, nullptr)) != -1;) {
-    if (name == 'p') port = parse_port(optarg);
+    if (name == 'p') port = std::stoi(optarg);
     if (name == 'b') options.backend = optarg;
-    if (name == '?') return 2;
+    if (name == '?' || port < 0 || port > 65535) {
+      std::fputs("usage: echo_server [--port 0..65535] [--backend NAME]\n", stderr);
+      return 2;
+    }
   }
   Server server;
   asyncio::run([&] { run_server(port, server); }, options);

@@ -22,6 +22,8 @@
 //  * libev's library exports an imitation of event_add, event_base_loop and others.  If it comes
 //    first in the order of linking, libevent's own calls end there too, and crash.  Our build puts
 //    libevent first; a program that links libev itself can still spoil that, so it is checked.
+//  * A base has a pair of sockets for signals, asked for or not, and without descriptors for them
+//    libevent ends the process by exit(1).  So it is tried first whether there are enough.
 //  * event_base_free does an EPOLL_CTL_DEL for every event: in the child of a fork that would be
 //    the parent's epoll set.  event_reinit makes a new one first; it fails, having done the rest,
 //    if one descriptor cannot be added.
@@ -29,10 +31,13 @@
 
 #include <event2/event.h>
 #include <fcntl.h>
+#include <sys/eventfd.h>
 #include <sys/time.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <chrono>
 #include <cstddef>
@@ -79,12 +84,28 @@ bool is_libevent_itself() {
   return std::string_view(event_get_version()).starts_with(major);
 }
 
+/// Whether the descriptors that a base needs can be opened: for epoll, and for its pair of sockets.
+bool enough_descriptors() noexcept {
+  std::array<int, 3> tried{};
+  for (int& fd : tried) fd = ::eventfd(0, EFD_CLOEXEC);
+  bool enough = true;
+  for (const int fd : tried) {
+    if (fd < 0) {
+      enough = false;
+    } else {
+      ::close(fd);
+    }
+  }
+  return enough;
+}
+
 BasePointer make_base() {
   if (!is_libevent_itself()) {
     throw BackendError(
         "libev's imitation of libevent hides libevent in this program: link libevent_core before "
         "libev, or use the backend \"ev\"");
   }
+  if (!enough_descriptors()) throw BackendError("libevent needs three descriptors for a base");
   const std::unique_ptr<event_config, ConfigFree> config(event_config_new());
   if (!config) throw std::bad_alloc();
   event_config_set_flag(config.get(), EVENT_BASE_FLAG_NOLOCK);  // one thread only

@@ -80,6 +80,7 @@ class MaybeValue {
   bool filled() const noexcept { return filled_; }
   /// Requires: filled.
   decltype(auto) get() const noexcept { return slot_.get(); }
+  /// Requires: filled.
   T take() { return slot_.take(); }
 
  private:

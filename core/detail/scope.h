@@ -96,6 +96,9 @@ struct ASYNCIO_API Scope : ScopeNode {
   void (*on_child_end)(Scope&, TaskControl&) = nullptr;
   /// Called when the scope is about to end, tasks joined: resources are closed here.
   void (*on_leave)(Scope&, bool cancelled) = nullptr;
+  /// Called when an enclosing scope has ended this one: its owner may not come any more, and the
+  /// loop may be gone before it does.
+  void (*on_orphaned)(Scope&) = nullptr;
   std::shared_ptr<void> resources;  ///< the resource module's list for this scope
   ScopeTimer deadline;
   List<ScopeNode> failed;  ///< tasks that failed and nobody has looked at yet

@@ -100,6 +100,7 @@ class Loop {
   TaskControl* current_task() const noexcept { return current_; }
   bool on_own_thread() const noexcept { return reactor_.inbox().on_owners_thread(); }
   bool running() const noexcept { return running_; }
+  bool stopping() const noexcept { return stopping_; }
   std::uint64_t turn() const noexcept { return turns_; }
 
   // ---- Running (loop_turn.cc) ---------------------------------------------------------------------

@@ -67,6 +67,7 @@ void give_back(int signo) noexcept {
   Route& route = routes[static_cast<std::size_t>(signo)];
   ::sigaction(signo, &route.before, nullptr);
   route.inbox.store(nullptr);
+  route.arrived.store(false);  // else every loop would go on looking for whose it is
 }
 
 }  // namespace
@@ -123,18 +124,20 @@ bool LoopSignals::remove_all(int signo) {
 }
 
 void LoopSignals::dispatch() {
-  if (handlers_.empty() || !any_arrived.load(std::memory_order_relaxed)) return;
-  any_arrived.store(false);
-  std::vector<std::pair<int, Handler>> due;
-  for (const auto& [signo, list] : handlers_) {
-    if (!routes[static_cast<std::size_t>(signo)].arrived.exchange(false)) continue;
-    for (const Handler& handler : list) due.emplace_back(signo, handler);
+  if (!handlers_.empty() && any_arrived.load(std::memory_order_relaxed)) {
+    any_arrived.store(false);
+    for (const auto& [signo, list] : handlers_) {
+      if (!routes[static_cast<std::size_t>(signo)].arrived.exchange(false)) continue;
+      for (const Handler& handler : list) due_.emplace_back(signo, handler);
+    }
+    // A signal of another loop cleared the shared flag with ours: it is that loop's again.
+    for (const Route& route : routes) {
+      if (route.arrived.load()) any_arrived.store(true);
+    }
   }
-  // A signal of another loop cleared the shared flag with ours: it is that loop's again.
-  for (const Route& route : routes) {
-    if (route.arrived.load()) any_arrived.store(true);
-  }
-  for (const auto& [signo, handler] : due) {
+  while (!due_.empty() && !loop_.stopping()) {
+    const auto [signo, handler] = std::move(due_.front());
+    due_.pop_front();
     const auto found = handlers_.find(signo);
     const auto same = [&, id = handler.id](const Handler& other) { return other.id == id; };
     if (found == handlers_.end() ||

@@ -5,8 +5,10 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include <asyncio/core/unique_function.h>
@@ -29,7 +31,8 @@ class LoopSignals {
   bool remove(std::uint64_t id);
   bool remove_all(int signo);
 
-  /// Calls the handlers of what has arrived.  One load when nothing has.
+  /// Calls the handlers of what has arrived, until the loop is told to stop; the rest is for its next
+  /// run.  One load when nothing has arrived.
   void dispatch();
 
   static constexpr std::uint64_t first_id = 65;  // above every signal number
@@ -45,6 +48,7 @@ class LoopSignals {
 
   Loop& loop_;
   std::map<int, std::vector<Handler>> handlers_;
+  std::deque<std::pair<int, Handler>> due_;  ///< arrived, not yet called
   std::uint64_t next_id_ = first_id;
 };
 

@@ -82,6 +82,7 @@ struct Loop::RunGuard {
       : loop(entered), outer(std::exchange(running_loop, &entered)) {
     loop.claim_thread();
     loop.thread_ = ThreadState::of_this_thread();
+    loop.main_fiber_ = {};  // what sanitizers know of the stack is another thread's, perhaps
     loop.running_ = true;
     loop.slice_began_ = loop.last_poll_ = Clock::now();
     if (loop.options_.report_stack_overflow) use_alternate_signal_stack();
@@ -196,7 +197,7 @@ bool Loop::drive(Finished&& finished) {
     for (bool again = true; again;) {
       again = false;
       try {
-        reactor_.fire_due(stamp_, limit);
+        reactor_.fire_due(stamp_, limit, stopping_);
       } catch (...) {
         callback_failed(std::current_exception(), "a timer callback");
         again = !stopping_;
@@ -326,6 +327,7 @@ bool Loop::wait_or_finish() {
   if (options_.clock != nullptr) {
     reactor_.wait(TimePoint::min());
     if (ready_count_ != 0 || reactor_.inbox().has_posts()) return true;
+    if (reactor_.verify_waits()) return true;  // a real wait would have the time for it
     if (earliest != TimePoint::max() && thread_jobs == 0) {
       options_.clock->advance_to(earliest);
       return true;
@@ -532,6 +534,9 @@ LoopStatistics Loop::statistics() const {
   figures.tasks_created = created_count_;
   figures.tasks_alive = alive_count_;
   figures.ready = ready_count_;
+  for (const ReadyNode* node = batch_.front(); node != nullptr; node = node->next_ready) {
+    ++figures.ready;  // the rest of this turn's
+  }
   figures.timers = reactor_.timers().size();
   figures.fd_waiters = reactor_.fd_waiters();
   figures.posts = posts_taken_;

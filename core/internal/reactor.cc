@@ -27,6 +27,9 @@ std::atomic<std::uint64_t> forks{0};
 // enough that a loaded loop never pays, short enough that nobody notices.
 constexpr Duration verify_after = std::chrono::milliseconds{1};
 
+// Under load that moment never comes: then those waits are checked that last longer than this.
+constexpr Duration sweep_every = std::chrono::milliseconds{200};
+
 // Waits in a row that end early and report nothing: the kernel object holds a registration that can
 // no longer be named (a closed descriptor with a living duplicate), so it is made anew.
 constexpr unsigned most_empty_wakeups = 64;
@@ -164,27 +167,20 @@ void Reactor::hold_callbacks(bool hold) {
   held_.clear();
 }
 
-std::size_t Reactor::fire_due(TimePoint now, std::uint64_t limit) {
-  std::size_t fired = 0;
-  std::vector<TimerNode*> too_new;  // armed in this turn, due already: next turn
-  struct PutBack {
+void Reactor::fire_due(TimePoint now, std::uint64_t limit, const bool& stop) {
+  struct BringBack {
     TimerHeap& timers;
-    std::vector<TimerNode*>& nodes;
-    ~PutBack() {
-      for (TimerNode* node : nodes) timers.rearm_as_is(*node);
-    }
-  } put_back{timers_, too_new};
-  while (!timers_.empty() && timers_.earliest() <= now && !stop_requested) {
+    ~BringBack() { timers.bring_back(); }
+  } bring_back{timers_};
+  while (!stop && !timers_.empty() && timers_.earliest() <= now) {
     TimerNode& node = timers_.top();
-    timers_.disarm(node);
     if (node.sequence >= limit) {
-      too_new.push_back(&node);
+      timers_.set_aside(node);  // armed in this turn, due already: next turn
       continue;
     }
-    ++fired;
+    timers_.disarm(node);
     node.fire(node);
   }
-  return fired;
 }
 
 // ---- Waiting ---------------------------------------------------------------------------------------
@@ -203,9 +199,11 @@ void Reactor::arm_timerfd(TimePoint deadline) {
 
 void Reactor::wait(TimePoint until) {
   start();
-  const bool may_block = until > Clock::now();
-  if (may_block && !unverified_.empty()) {
-    const TimePoint check_at = Clock::now() + verify_after;
+  const TimePoint now = Clock::now();
+  const bool may_block = until > now;
+  if (!unverified_.empty()) {
+    if (now >= next_sweep_) sweep(now);
+    const TimePoint check_at = now + verify_after;
     if (until > check_at) {
       reports_ = 0;
       backend_.wait(check_at, *this);
@@ -223,7 +221,7 @@ void Reactor::wait(TimePoint until) {
       empty_wakeups_ = 0;
       rebuild();
     }
-  } else {
+  } else if (may_block || reports_ != 0) {  // a mere look that found nothing tells nothing
     empty_wakeups_ = 0;
   }
   settle_unclaimed();
@@ -325,18 +323,40 @@ void Reactor::rebuild() noexcept {
   }
 }
 
-// The waits that trusted an old registration: is it still the same file?
-void Reactor::verify_waits() {
-  for (const int fd : std::exchange(unverified_, {})) {
-    FdEntry& entry = fds_[static_cast<std::size_t>(fd)];
-    entry.unverified = false;
-    if (entry.waiter[0] == nullptr && entry.waiter[1] == nullptr) continue;
-    if (backend_.watch(fd, entry.registered) == EBADF || ::fcntl(fd, F_GETFD) < 0) {
-      wake_dead(fd);
-      backend_.watch(fd, Interest::none);
-      forget(fd);
-    }
+// A wait that trusted an old registration: is it still the same file?
+void Reactor::verify(int fd) noexcept {
+  FdEntry& entry = fds_[static_cast<std::size_t>(fd)];
+  entry.unverified = false;
+  if (entry.waiter[0] == nullptr && entry.waiter[1] == nullptr) return;
+  struct stat info {};
+  const bool open = ::fstat(fd, &info) == 0;
+  const bool same_file = open && entry.device == info.st_dev && entry.inode == info.st_ino;
+  if (same_file && S_ISSOCK(info.st_mode)) return;  // no two sockets have one inode; others may
+  const int error = open ? backend_.watch(fd, entry.registered) : EBADF;
+  if (error == EBADF || error == EPERM) {
+    wake_dead(fd);
+    backend_.watch(fd, Interest::none);
+    forget(fd);
+    return;
   }
+  entry.device = info.st_dev;
+  entry.inode = info.st_ino;
+}
+
+bool Reactor::verify_waits() noexcept {
+  if (unverified_.empty()) return false;
+  for (const int fd : std::exchange(unverified_, {})) verify(fd);
+  return true;
+}
+
+void Reactor::sweep(TimePoint now) noexcept {
+  next_sweep_ = now + sweep_every;
+  std::erase_if(unverified_, [&](int fd) {
+    if (fds_[static_cast<std::size_t>(fd)].trusted_in == sweeps_) return false;  // a young one
+    verify(fd);
+    return true;
+  });
+  ++sweeps_;
 }
 
 // ---- Descriptors -----------------------------------------------------------------------------------
@@ -360,8 +380,12 @@ Wake Reactor::wait_fd(TaskControl& self, int fd, Direction direction, const Time
                        fds_[static_cast<std::size_t>(fd)].waiter[slot] == nullptr;
   if (!trusted) {
     struct stat info {};
-    if (::fstat(fd, &info) != 0) {
-      const int error = errno;
+    // Of a number that only names a path, one mechanism says EBADF, one that it is ready, and libev
+    // ends the process.
+    const int flags = ::fcntl(fd, F_GETFL);
+    const bool only_a_path = flags >= 0 && (flags & O_PATH) != 0;
+    if (flags < 0 || only_a_path || ::fstat(fd, &info) != 0) {
+      const int error = only_a_path ? EBADF : errno;
       throw FdError(fd_text(call, fd) + ": " + std::strerror(error) +
                         "; wait on a descriptor that is open, and call notify_closing(fd) before "
                         "closing one that may be waited on",
@@ -398,6 +422,7 @@ Wake Reactor::wait_fd(TaskControl& self, int fd, Direction direction, const Time
     entry.last_task[slot] = self.id;
   } else {
     FdEntry& entry = fds_[static_cast<std::size_t>(fd)];
+    entry.trusted_in = sweeps_;
     if (!entry.unverified) {
       entry.unverified = true;
       unverified_.push_back(fd);

@@ -49,9 +49,10 @@ class Reactor final : public ReadySink {
   /// While held, callback timers that are due wait: the loop only unwinds its tasks.
   void hold_callbacks(bool hold);
 
-  /// Fires, in order, what is due at `now` and was armed before sequence number `limit`.
+  /// Fires, in order, what is due at `now` and was armed before sequence number `limit`, until
+  /// `stop`, which a callback may set.
   /// Throws: what a callback threw; the rest fires in the next call.
-  std::size_t fire_due(TimePoint now, std::uint64_t limit);
+  void fire_due(TimePoint now, std::uint64_t limit, const bool& stop);
 
   /// Registers the descriptors of its own; once.  An EventLoop does so before the program opens any.
   /// Throws: BackendError.
@@ -61,6 +62,9 @@ class Reactor final : public ReadySink {
   /// One wait of the backend, at most until `until`; wakes the tasks whose descriptors are ready.
   /// Spends no time when until <= now.  Returns early when it likes.
   void wait(TimePoint until);
+
+  /// Makes sure of the waits that trusted an old registration.  False if there are none.
+  bool verify_waits() noexcept;
 
   Inbox& inbox() noexcept { return *inbox_; }
 
@@ -94,12 +98,14 @@ class Reactor final : public ReadySink {
     Interest registered = Interest::none;
     std::uint8_t unclaimed = 0;  ///< times it was ready and nobody waited
     bool unverified = false;     ///< in unverified_
+    std::uint32_t trusted_in = 0;  ///< the sweep before which the unverified wait began
   };
   struct CallbackTimer;
 
   void arm_timerfd(TimePoint deadline);
   void settle_unclaimed();
-  void verify_waits();
+  void verify(int fd) noexcept;
+  void sweep(TimePoint now) noexcept;
   void wake_dead(int fd) noexcept;
   void forget(int fd) noexcept;
   void rebuild() noexcept;
@@ -123,6 +129,8 @@ class Reactor final : public ReadySink {
   std::vector<FdEntry> fds_;
   std::vector<int> unclaimed_;   ///< ready in this wait without a waiter
   std::vector<int> unverified_;  ///< waited on anew without a system call
+  TimePoint next_sweep_{};       ///< real time
+  std::uint32_t sweeps_ = 0;
   std::size_t fd_waiters_ = 0;
   /// A descriptor of ours was reported and had nothing: a closed one's number lives on in the kernel.
   bool zombie_seen_ = false;

@@ -95,7 +95,7 @@ void set_node_shield(ScopeNode& node, bool shield) noexcept {
 Scope::Scope(Loop& owner_loop) noexcept : loop(owner_loop), deadline(*this, &deadline_passed) {}
 
 Scope::~Scope() {
-  loop.reactor().timers().disarm(deadline);
+  if (deadline.armed()) loop.reactor().timers().disarm(deadline);  // else the loop may be gone
   failed.for_each([](ScopeNode& node) { node.unlink(); });
   if (destroy_face != nullptr) destroy_face(face);
 }
@@ -146,6 +146,7 @@ void end_groups_below(ScopeNode& node, TaskControl& self) {
     group.join(self);
     if (group.on_leave != nullptr) group.on_leave(group, true);
     group.ended = true;
+    if (group.on_orphaned != nullptr) group.on_orphaned(group);
     group.unlink();
     group.parent = nullptr;
   }

@@ -38,11 +38,29 @@ class TimerHeap {
     sift_up(entries_.size() - 1, {node.deadline, &node});
   }
 
+  /// Out of sight, though armed, until bring_back(): it may be disarmed, and its owner may go.
+  void set_aside(TimerNode& node) {
+    aside_.reserve(aside_.size() + 1);
+    disarm(node);
+    node.heap_index = aside_bit | aside_.size();
+    aside_.push_back(&node);
+  }
+  void bring_back() {
+    for (TimerNode* node : aside_) {
+      if (node != nullptr) rearm_as_is(*node);
+    }
+    aside_.clear();
+  }
+
   /// Harmless for a node that is not armed.
   void disarm(TimerNode& node) noexcept {
     if (!node.armed()) return;
     const std::size_t hole = node.heap_index;
     node.heap_index = TimerNode::not_armed;
+    if ((hole & aside_bit) != 0) {
+      aside_[hole & ~aside_bit] = nullptr;
+      return;
+    }
     const Entry last = entries_.back();
     entries_.pop_back();
     if (hole == entries_.size()) return;
@@ -59,6 +77,7 @@ class TimerHeap {
     TimerNode* node = nullptr;
   };
   static constexpr std::size_t arity = 4;
+  static constexpr std::size_t aside_bit = ~(~std::size_t{0} >> 1);  // in heap_index
 
   static std::size_t parent_of(std::size_t i) noexcept { return (i - 1) / arity; }
   static bool before(const Entry& a, const Entry& b) noexcept {
@@ -94,6 +113,7 @@ class TimerHeap {
   }
 
   std::vector<Entry> entries_;
+  std::vector<TimerNode*> aside_;
   std::uint64_t next_sequence_ = 1;
 };
 

@@ -211,12 +211,11 @@ TEST_F(ForkConformance, L22_AChildThatClosesWhatTheParentWaitsOnDoesNotEndTheWai
     settle();
     const pid_t child = in_child([&] {
       ::close(pair.a());
-      get_event_loop().after_fork();
       SocketPair other;  // under the same number, in the child
       check(1, other.a() == pair.a());
+      get_event_loop().after_fork();
       other.write(1, "x");
-      // Anything but what concerns the parent: it is only here to stir the child's kernel object.
-      static_cast<void>(wait_writable(other.a(), 1ms));
+      check(2, wait_readable(other.a(), 1s));
     });
     expect_fine(child);
     EXPECT_FALSE(waiter.is_done());

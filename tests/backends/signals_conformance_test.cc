@@ -165,7 +165,7 @@ TEST_F(SignalConformance, L25_ASignalRaisedByItsHandlerComesInALaterTurn) {
       if (++calls < 5) ::raise(signo);
     });
     ::raise(SIGUSR1);
-    settle();
+    for (int turn = 0; turn < 20; ++turn) yield();
     EXPECT_EQ(5, calls);
     loop().remove_signal_handler(SIGUSR1);
   });
@@ -363,10 +363,10 @@ TEST_F(SignalConformance, L27_ADispositionOfTheProgramIsLeftAlone) {
 
 TEST_F(SignalConformance, L27_RunCanBeToldToKeepOutAndOtherThreadsDo) {
   ::signal(SIGINT, SIG_DFL);
-  RunOptions options;
-  options.handle_sigint = false;
+  RunOptions keep_out;
+  keep_out.handle_sigint = false;
   const auto untouched = [] { EXPECT_EQ(SIG_DFL, disposition(SIGINT).sa_handler); };
-  asyncio::run(untouched, options);
+  asyncio::run(untouched, keep_out);
   std::thread{[&] { asyncio::run(untouched); }}.join();
   run(untouched);  // a loop made by hand
 }

@@ -201,10 +201,15 @@ TEST_F(TaskGroupTest, S3_FailuresOfTheSameTurnAndOfCleanupsAreAllListedInOrder) 
   keep_order();
   run([] {
     TaskGroup group;
+    const auto fail_after_a_second = [](const char* name) {
+      return [name] {
+        sleep(1s);
+        throw std::runtime_error(name);
+      };
+    };
     group.spawn(failing_in_cleanup("a"));
-    yield();
-    group.spawn(failing("b"));
-    group.spawn(failing("c"));
+    group.spawn(fail_after_a_second("b"));
+    group.spawn(fail_after_a_second("c"));
     EXPECT_EQ("{b,c,a}", failure_of([&] { group.wait_all(); }));
   });
 }
@@ -682,6 +687,37 @@ TEST_F(TaskGroupTest, S13_OutlivingItsLoopItIsInert) {
   group->cancel();
   EXPECT_EQ(0u, group->task_count());
   EXPECT_TRUE(group->is_closed());
+  group.reset();
+}
+
+TEST_F(TaskGroupTest, S13_FailuresOfAGroupThatOutlivesItsScopeAreReportedWithTheScopesEnd) {
+  std::unique_ptr<TaskGroup> group;
+  std::string reported;
+  run([&] {
+    get_event_loop().set_exception_handler(
+        [&](const ExceptionContext& context) { reported += message_of(context.exception); });
+    CancellationScope::run([&] {
+      group = std::make_unique<TaskGroup>();
+      group->spawn(failing_in_cleanup("late"));
+      settle();
+    });
+    EXPECT_EQ("late", reported);
+  });
+  end_loop();
+  group.reset();
+  EXPECT_EQ("late", reported) << "once";
+}
+
+TEST_F(TaskGroupTest, S13_FailuresOfAGroupThatOutlivesItsLoopAreReportedBeforeItsEnd) {
+  std::unique_ptr<TaskGroup> group;
+  run([&] {
+    group = std::make_unique<TaskGroup>();
+    group->spawn(failing_in_cleanup("late"));
+    settle();
+  });
+  end_loop();
+  EXPECT_EQ(1u, reports.size());
+  reports.clear();
   group.reset();
 }
 

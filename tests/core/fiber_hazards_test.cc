@@ -18,6 +18,7 @@
 #include <vector>
 
 #include <execinfo.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -675,13 +676,17 @@ void earlier_handler_with_info(int signo, siginfo_t* info, void* context) {
   earlier_handler(signo);
 }
 
-volatile int* volatile nowhere = nullptr;
+// Writes where nothing may be written.  Not through null: UBSan would be first.
+void fault_elsewhere() {
+  void* const closed = ::mmap(nullptr, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  *static_cast<volatile int*>(closed) = 1;
+}
 
 TEST(FiberHazardsDeathTest, Hazard14_EarlierHandlerIsKeptAndCalledForForeignFaults) {
   EXPECT_EXIT(
       {
         ::signal(SIGSEGV, &earlier_handler);
-        asyncio::run([] { *nowhere = 1; });
+        asyncio::run([] { fault_elsewhere(); });
       },
       testing::ExitedWithCode(5), "^earlier handler called\n$");
 }
@@ -691,7 +696,7 @@ void fault_under_a_handler_with_info() {
   action.sa_sigaction = &earlier_handler_with_info;
   action.sa_flags = SA_SIGINFO;
   ::sigaction(SIGSEGV, &action, nullptr);
-  asyncio::run([] { *nowhere = 1; });
+  asyncio::run([] { fault_elsewhere(); });
 }
 
 TEST(FiberHazardsDeathTest, Hazard14_EarlierHandlerWithInfoGetsIt) {

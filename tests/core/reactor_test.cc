@@ -1,0 +1,355 @@
+// What the runtime makes of a backend's answers, on a backend that answers as it is told.
+#include <algorithm>
+#include <cerrno>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <asyncio/asyncio.h>
+#include <asyncio/core/internal/loop.h>
+#include <asyncio/tests/support/loop_test.h>
+#include <asyncio/tests/support/socket_pair.h>
+
+namespace asyncio::test {
+namespace {
+
+using namespace std::chrono_literals;
+
+/// Reports what the test has declared ready, level-triggered, and remembers what it was asked.
+class ScriptedBackend final : public EventLoopInterface {
+ public:
+  struct Script {
+    std::map<int, Interest> ready;
+    std::deque<std::function<void(ReadySink&)>> next_waits;  // instead of an answer
+    std::map<int, int> refuse;                               // errno of watch(), by descriptor
+    int fail_first_watches = 0;
+    bool cannot_rebuild = false;
+
+    std::vector<std::pair<int, Interest>> asked;
+    std::map<int, Interest> watched;
+    int waits = 0;
+    int rebuilt = 0;
+
+    int times_asked(int fd) const {
+      int times = 0;
+      for (const auto& [asked_fd, wanted] : asked) times += asked_fd == fd ? 1 : 0;
+      return times;
+    }
+  };
+
+  explicit ScriptedBackend(Script& script)
+      : EventLoopInterface("scripted", Precision::exact), script_(script) {}
+
+ private:
+  int watch(int fd, Interest wanted) noexcept override {
+    if (any(wanted) && script_.fail_first_watches-- > 0) return ENOSPC;
+    script_.asked.emplace_back(fd, wanted);
+    if (const auto found = script_.refuse.find(fd); any(wanted) && found != script_.refuse.end()) {
+      return found->second;
+    }
+    if (any(wanted)) {
+      script_.watched[fd] = wanted;
+    } else {
+      script_.watched.erase(fd);
+    }
+    return 0;
+  }
+
+  void wait(TimePoint until, ReadySink& sink) override {
+    ++script_.waits;
+    if (!script_.next_waits.empty()) {
+      const auto answer = std::move(script_.next_waits.front());
+      script_.next_waits.pop_front();
+      answer(sink);
+      return;
+    }
+    bool reported = false;
+    const auto watched = script_.watched;
+    for (const auto& [fd, wanted] : watched) {
+      const auto found = script_.ready.find(fd);
+      Interest directions = found == script_.ready.end() ? Interest::none : found->second & wanted;
+      if (found == script_.ready.end() && really_readable(fd)) directions = Interest::read;
+      if (!any(directions)) continue;
+      reported = true;
+      sink.ready(fd, directions);
+    }
+    if (!reported && until == TimePoint::max()) throw BackendError("would wait for ever");
+  }
+
+  void after_fork() override {
+    if (script_.cannot_rebuild) throw BackendError("cannot rebuild");
+    ++script_.rebuilt;
+  }
+
+  /// The loop's own wake-up descriptor is not the test's to declare.
+  bool really_readable(int fd) const {
+    pollfd entry{fd, POLLIN, 0};
+    return is_eventfd(fd) && ::poll(&entry, 1, 0) == 1;
+  }
+  static bool is_eventfd(int fd) {
+    char target[64] = {};
+    const std::string path = "/proc/self/fd/" + std::to_string(fd);
+    return ::readlink(path.c_str(), target, sizeof target - 1) > 0 &&
+           std::string{target}.find("eventfd") != std::string::npos;
+  }
+
+  Script& script_;
+};
+
+class ReactorTest : public testing::Test {
+ protected:
+  ReactorTest() { make_loop(); }
+  void make_loop() {
+    loop.reset();
+    LoopOptions options;
+    options.clock = &clock;
+    loop = std::make_unique<EventLoop>(std::make_unique<ScriptedBackend>(script), options);
+  }
+  int wake_fd() { return loop->impl().reactor().inbox().wake_fd(); }
+
+  TestClock clock;
+  ScriptedBackend::Script script;
+  std::unique_ptr<EventLoop> loop;
+  SocketPair pair;
+  const int fd = pair.a();
+};
+
+// ---- Registrations ---------------------------------------------------------------------------------
+
+TEST_F(ReactorTest, OneRegistrationServesEveryWaitOfATask) {
+  loop->run([&] {
+    script.ready[fd] = Interest::read;
+    for (int i = 0; i < 1000; ++i) wait_readable(fd);
+  });
+  EXPECT_EQ(1, script.times_asked(fd)) << "a system call for each wait";
+}
+
+TEST_F(ReactorTest, AnotherTaskMeansAFreshLook) {
+  loop->run([&] {
+    script.ready[fd] = Interest::read;
+    for (int i = 0; i < 5; ++i) await(create_task([&] { wait_readable(fd); }));
+  });
+  EXPECT_EQ(5, std::count(script.asked.begin(), script.asked.end(),
+                          std::pair{fd, Interest::read}));
+}
+
+TEST_F(ReactorTest, TheSecondDirectionIsAddedToTheFirst) {
+  loop->run([&] {
+    auto reader = create_task([&] { wait_readable(fd); });
+    yield(), yield();
+    EXPECT_EQ(Interest::read, script.watched[fd]);
+    auto writer = create_task([&] { wait_writable(fd); });
+    yield(), yield();
+    EXPECT_EQ(Interest::both, script.watched[fd]);
+    script.ready[fd] = Interest::write;
+    await(writer);
+    EXPECT_FALSE(reader.is_done());
+    script.ready[fd] = Interest::both;
+    await(reader);
+  });
+}
+
+TEST_F(ReactorTest, ARegistrationNobodyWaitsOnIsDroppedWhenItHasBeenReportedTwice) {
+  loop->run([&] {
+    script.ready[fd] = Interest::read;
+    wait_readable(fd);
+    yield();
+    EXPECT_TRUE(script.watched.contains(fd)) << "the task is probably about to wait again";
+    yield();
+    yield();
+    EXPECT_FALSE(script.watched.contains(fd)) << "it would end every wait at once";
+    wait_readable(fd);
+    EXPECT_TRUE(script.watched.contains(fd));
+  });
+}
+
+TEST_F(ReactorTest, OnlyTheDirectionNobodyWaitsOnIsDropped) {
+  loop->run([&] {
+    script.ready[fd] = Interest::write;
+    auto reader = create_task([&] { wait_readable(fd); });
+    wait_writable(fd);
+    for (int i = 0; i < 4; ++i) yield();
+    EXPECT_EQ(Interest::read, script.watched[fd]);
+    script.ready[fd] = Interest::read;
+    await(reader);
+  });
+}
+
+TEST_F(ReactorTest, NotifyClosingEndsTheRegistration) {
+  loop->run([&] {
+    auto reader = create_task([&] { wait_readable(fd); });
+    yield(), yield();
+    notify_closing(fd);
+    EXPECT_FALSE(script.watched.contains(fd));
+    EXPECT_THROW(await(reader), ClosedError);
+    const int asked = script.times_asked(fd);
+    notify_closing(fd);
+    EXPECT_EQ(asked, script.times_asked(fd)) << "there was nothing left to end";
+  });
+}
+
+// ---- Errors of the backend -------------------------------------------------------------------------
+
+TEST_F(ReactorTest, L16_AnErrorOfTheBackendIsAnFdErrorWithItsCodeAndLeavesNothing) {
+  loop->run([&] {
+    for (const int error : {ENOMEM, ENOSPC, EBADF}) {
+      script.refuse[fd] = error;
+      try {
+        wait_readable(fd);
+        ADD_FAILURE();
+      } catch (const FdError& refused) {
+        EXPECT_EQ(error, refused.code());
+      }
+      EXPECT_EQ(0u, loop->statistics().fd_waiters);
+      EXPECT_FALSE(script.watched.contains(fd));
+    }
+    script.refuse.clear();
+    script.ready[fd] = Interest::read;
+    wait_readable(fd);  // it was not the descriptor's fault
+  });
+}
+
+TEST_F(ReactorTest, L20_WhatTheMechanismRefusesAsNeverBlockingIsReadyAtOnce) {
+  script.refuse[fd] = EPERM;
+  loop->run([&] {
+    const std::uint64_t turns = loop->statistics().turns;
+    wait_readable(fd);
+    wait_writable(fd);
+    EXPECT_TRUE(wait_readable(fd, 1h));
+    EXPECT_EQ(turns + 3, loop->statistics().turns) << "each one still lets the others run";
+  });
+  EXPECT_EQ(Duration::zero(), clock.elapsed());
+}
+
+TEST_F(ReactorTest, L17_WhatTheBackendFindsDeadIsAnFdErrorForItsWaiters) {
+  loop->run([&] {
+    auto reader = create_task([&] { wait_readable(fd); });
+    auto writer = create_task([&] { wait_writable(fd); });
+    yield(), yield();
+    script.next_waits.push_back([&](ReadySink& sink) {
+      script.watched.erase(fd);
+      sink.dead(fd);
+      sink.dead(fd);
+    });
+    EXPECT_THROW(await(reader), FdError);
+    EXPECT_THROW(await(writer), FdError);
+    EXPECT_EQ(0u, loop->statistics().fd_waiters);
+    script.ready[fd] = Interest::read;
+    wait_readable(fd);
+    EXPECT_TRUE(script.watched.contains(fd)) << "watched anew";
+  });
+}
+
+TEST_F(ReactorTest, AReportMayCarryAnything) {
+  loop->run([&] {
+    auto reader = create_task([&] { wait_readable(fd); });
+    yield(), yield();
+    script.next_waits.push_back([&](ReadySink& sink) {
+      for (const int stranger : {-1, -1000, 0, 19'999, 1 << 30}) {
+        sink.ready(stranger, Interest::both);
+        sink.dead(stranger);
+      }
+      sink.ready(fd, Interest::none);
+      sink.ready(fd, Interest::write);  // nobody waits for that
+    });
+    yield(), yield();
+    EXPECT_FALSE(reader.is_done());
+    script.next_waits.push_back([&](ReadySink& sink) {
+      sink.ready(fd, Interest::both);
+      sink.ready(fd, Interest::both);  // once more is not twice
+    });
+    await(reader);
+    EXPECT_EQ(0u, loop->statistics().fd_waiters);
+  });
+}
+
+TEST_F(ReactorTest, AFailureOfTheMechanismComesOutOfRunAfterUnwinding) {
+  bool unwound = false;
+  const auto fail = [](ReadySink&) { throw BackendError("the mechanism has failed"); };
+  try {
+    loop->run([&] {
+      struct Unwound {
+        bool& flag;
+        ~Unwound() { flag = true; }
+      } mark{unwound};
+      script.next_waits.emplace_back(fail);
+      wait_readable(fd);
+    });
+    ADD_FAILURE();
+  } catch (const BackendError& error) {
+    EXPECT_NE(std::string::npos, std::string{error.what()}.find("the mechanism has failed"));
+  }
+  EXPECT_TRUE(unwound);
+  EXPECT_EQ(0u, loop->statistics().tasks_alive);
+  script.ready[fd] = Interest::read;
+  loop->run([&] { wait_readable(fd); });
+}
+
+TEST_F(ReactorTest, L37_ABackendThatCannotWatchTheWakeUpDescriptorMakesNoLoop) {
+  loop.reset();
+  script.fail_first_watches = 1;
+  EXPECT_THROW(make_loop(), BackendError);
+  script.fail_first_watches = 0;
+  make_loop();
+  EXPECT_EQ(7, loop->run([] { return 7; }));
+}
+
+// ---- Registrations that can no longer be named (L19) -----------------------------------------------
+
+TEST_F(ReactorTest, L19_AReportOfTheWakeUpDescriptorWithNothingInItMeansARebuild) {
+  loop->run([&] {
+    script.next_waits.push_back([&](ReadySink& sink) { sink.ready(wake_fd(), Interest::read); });
+    yield();
+    EXPECT_EQ(1, script.rebuilt);
+    loop->call_soon_threadsafe([] {});
+    for (int i = 0; i < 3; ++i) yield();
+    EXPECT_EQ(1, script.rebuilt) << "a real wake-up is none";
+  });
+}
+
+TEST_F(ReactorTest, L19_WaitsThatKeepEndingForNothingMeanARebuild) {
+  loop->run([&] {
+    auto reader = create_task([&] { wait_readable(fd); });
+    for (int i = 0; i < 1000; ++i) script.next_waits.emplace_back([](ReadySink&) {});
+    script.next_waits.push_back([&](ReadySink& sink) { sink.ready(fd, Interest::read); });
+    await(reader);
+  });
+  EXPECT_GE(script.rebuilt, 3);
+  EXPECT_LE(script.rebuilt, 16) << "not for each of them";
+}
+
+TEST_F(ReactorTest, L19_ARebuildThatFailsIsTriedAgainAndHurtsNobody) {
+  script.cannot_rebuild = true;
+  loop->run([&] {
+    for (int i = 0; i < 3; ++i) {
+      script.next_waits.push_back([&](ReadySink& sink) { sink.ready(wake_fd(), Interest::read); });
+      yield();
+    }
+    script.cannot_rebuild = false;
+    script.next_waits.push_back([&](ReadySink& sink) { sink.ready(wake_fd(), Interest::read); });
+    yield();
+  });
+  EXPECT_EQ(1, script.rebuilt);
+}
+
+TEST_F(ReactorTest, L19_AClosedDescriptorThatIsStillReportedIsRebuiltAway) {
+  loop->run([&] {
+    script.ready[fd] = Interest::read;
+    wait_readable(fd);
+    pair.close_silently(0);
+    for (int i = 0; i < 5; ++i) yield();  // nobody waits, and no system call can name it
+    EXPECT_FALSE(script.watched.contains(fd));
+  });
+  EXPECT_EQ(1, script.rebuilt);
+}
+
+}  // namespace
+}  // namespace asyncio::test
