@@ -135,11 +135,11 @@ void TaskGroup::wait_all() {
 
 void TaskGroup::fail_body(std::exception_ptr exception) { scope_->fail(std::move(exception)); }
 
-void TaskGroup::finish(std::exception_ptr interrupted) {
+bool TaskGroup::join_and_leave() {
   detail::TaskControl& self = *scope_->task;
   // Cancellable: that is how a failing child, or the outside, gets through to the wait.
-  const bool join_cancelled = scope_->join(self) == detail::Wake::cancelled;
-  if (join_cancelled) join_shielded(self);
+  const bool cut_short = scope_->join(self) == detail::Wake::cancelled;
+  if (cut_short) join_shielded(self);
   scope_->closed = true;
   scope_->leave(self);
   const bool ours = scope_->absorbs();
@@ -148,11 +148,17 @@ void TaskGroup::finish(std::exception_ptr interrupted) {
     self.swallow_reported = false;
   }
   scope_->throw_failures();
-  if (interrupted == nullptr) {
-    if (join_cancelled && !ours) detail::throw_cancelled(self);
-    return;
-  }
-  if (!ours) std::rethrow_exception(std::move(interrupted));
+  return cut_short && !ours;
+}
+
+void TaskGroup::finish() {
+  detail::TaskControl& self = *scope_->task;
+  if (join_and_leave()) detail::throw_cancelled(self);
+}
+
+void TaskGroup::finish_without_result(std::exception_ptr interrupted) {
+  join_and_leave();
+  if (!scope_->absorbs()) std::rethrow_exception(std::move(interrupted));
   scope_->caught = true;
   std::string message = "the TaskGroup was cancelled";
   if (!scope_->cause->text.empty()) message += ": " + scope_->cause->text;

@@ -101,8 +101,12 @@ class ASYNCIO_API ASYNCIO_API_STABLE TaskGroup {
   explicit TaskGroup(Nursery);
   void check_open() const;
   void join_shielded(detail::TaskControl& self);
-  /// The nursery's end: joins, leaves and throws.  `interrupted`: what unwound the body, or null.
-  void finish(std::exception_ptr interrupted);
+  /// The nursery's end: joins, leaves, throws the failures.  Was the join cut short by a cancel from
+  /// outside?
+  bool join_and_leave();
+  void finish();
+  /// `interrupted`: the cancel that unwound the body, or null if it failed.
+  [[noreturn]] void finish_without_result(std::exception_ptr interrupted);
   void fail_body(std::exception_ptr exception);
 
   std::unique_ptr<detail::GroupScope> scope_;
@@ -123,9 +127,8 @@ auto TaskGroup::run(F&& body) -> std::invoke_result_t<F&, TaskGroup&> {
   } catch (...) {
     group.fail_body(std::current_exception());
   }
-  group.finish(std::move(interrupted));
-  // finish() threw otherwise; the compiler would warn of an empty result in its user's code.
-  if (!returned) __builtin_unreachable();
+  if (!returned) group.finish_without_result(std::move(interrupted));
+  group.finish();
   return result.take();
 }
 
