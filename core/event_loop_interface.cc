@@ -26,8 +26,9 @@ void EventLoopInterface::run() {
     throw NestedRunError("EventLoopInterface::run() inside its own run()");
   }
   if (reactor.forked()) {
-    throw InvalidStateError("EventLoopInterface::run() in a forked child, on a backend made by the "
-                            "parent: make a new one");
+    throw InvalidStateError(
+        "EventLoopInterface::run() in a forked child, on a backend made by the "
+        "parent: make a new one");
   }
   struct Running {
     detail::Reactor& reactor;

@@ -35,7 +35,7 @@ using std::chrono::milliseconds;
 
 constexpr std::size_t kIdleConnections = 1000;
 constexpr std::size_t kManyConnections = 9000;  // of --full
-constexpr int kRounds = 4;                      // in which a row is measured
+constexpr int kRounds = 5;                      // in which a row is measured; odd, for the median
 constexpr unsigned long long kTracedRequests = 5000;
 constexpr milliseconds kPatience{5000};        // for a start, an end, a connection batch
 constexpr milliseconds kPhasePatience{90000};  // beyond all limits the load generator has itself
@@ -124,16 +124,38 @@ std::string describe_errors(const LoadResult& result) {
          ", connections lost: " + std::to_string(result.lost_connections);
 }
 
+struct Round {
+  double requests_per_second = 0;
+  double p50_us = 0;
+  double p99_us = 0;
+  double cpu_us_per_request = 0;
+};
+
+/// Of one figure over all rounds.  Requires: rounds.
+struct Spread {
+  Spread(const std::vector<Round>& rounds, double Round::*figure) {
+    std::vector<double> values;
+    for (const Round& round : rounds) values.push_back(round.*figure);
+    std::sort(values.begin(), values.end());
+    least = values.front();
+    median = values[values.size() / 2];
+    most = values.back();
+  }
+  double least = 0;
+  double median = 0;
+  double most = 0;
+};
+
 struct Row {
   std::string backend;
   std::size_t connections = 0;
-  LoadResult load;  // of the best round, with the errors of all
-  double cpu_us_per_request = 0;
+  std::vector<Round> rounds;
+  LoadResult errors;  // of all rounds, and of the traced requests
   std::optional<double> syscalls_per_request;
   long descriptors_left = 0;
   std::string failure;
 
-  bool is_good() const { return failure.empty() && load.is_clean() && descriptors_left <= 0; }
+  bool is_good() const { return failure.empty() && errors.is_clean() && descriptors_left <= 0; }
 };
 
 /// One server under one load, to be measured round by round.
@@ -151,21 +173,16 @@ class Trial {
                              (result ? describe_errors(*result) : greeting));
   }
 
-  /// Runs one round, and puts it into `row` if the server needed less CPU than in those before:
-  /// whatever else happens on the machine only ever adds to it.
   void measure_round(double seconds, Row& row) {
     const double cpu_before = cpu_time_us(server_.pid());
-    LoadResult result = measure(load_, "seconds " + std::to_string(seconds));
+    const LoadResult result = measure(load_, "seconds " + std::to_string(seconds));
     const double cpu = cpu_time_us(server_.pid()) - cpu_before;
-    const double cpu_us_per_request =
-        cpu / static_cast<double>(std::max<std::uint64_t>(result.requests, 1));
-    if (row.load.requests > 0 && cpu_us_per_request >= row.cpu_us_per_request) {
-      add_errors(row.load, result);
-    } else {
-      add_errors(result, row.load);
-      row.load = result;
-      row.cpu_us_per_request = cpu_us_per_request;
-    }
+    add_errors(row.errors, result);
+    row.rounds.push_back({.requests_per_second = result.requests_per_second,
+                          .p50_us = result.p50_us,
+                          .p99_us = result.p99_us,
+                          .cpu_us_per_request = cpu / static_cast<double>(std::max<std::uint64_t>(
+                                                          result.requests, 1))});
   }
 
   /// A phase of its own: tracing slows the server down manyfold.  False if it may not be traced.
@@ -180,7 +197,7 @@ class Trial {
         std::max<std::uint64_t>(kTracedRequests, 2 * std::uint64_t{row.connections});
     const LoadResult traced = measure(load_, "requests " + std::to_string(requests));
     const std::uint64_t calls = counter->stop();
-    add_errors(row.load, traced);
+    add_errors(row.errors, traced);
     if (traced.requests > 0) {
       row.syscalls_per_request = static_cast<double>(calls) / static_cast<double>(traced.requests);
     }
@@ -191,7 +208,7 @@ class Trial {
   void finish(Row& row) {
     load_.close_input();
     const int status = load_.wait(kPatience);
-    if (status != 0 && row.load.is_clean()) {
+    if (status != 0 && row.errors.is_clean()) {
       throw std::runtime_error("the load generator ended with status " + std::to_string(status));
     }
     row.descriptors_left = server_.descriptors_left_open(descriptors_before_);
@@ -269,7 +286,7 @@ class Demo {
     }
     std::fprintf(stderr, " system calls\n");
     for_each_trial([&](Entry& entry) {
-      if (can_trace_ && entry.row.load.is_clean()) {
+      if (can_trace_ && entry.row.errors.is_clean()) {
         can_trace_ = entry.trial->count_syscalls(placement_, entry.row);
       }
     });
@@ -309,9 +326,11 @@ class Demo {
       std::printf(" on processor %d, load generator on processor %d", *placement_.server,
                   *placement_.load);
     }
-    std::printf(".\n\n%-8s %11s %11s %9s %9s %14s %14s %7s %10s\n", "", "", "", "", "",
-                "server CPU", "system calls", "byte", "fds left");
-    std::printf("%-8s %11s %11s %9s %9s %14s %14s %7s %10s\n", "backend", "connections",
+    std::printf(".\nMedians of %d rounds; for the server's CPU also the least and the most.\n\n",
+                kRounds);
+    std::printf("%-8s %11s %11s %9s %9s %20s %13s %7s %9s\n", "", "", "", "", "", "server CPU",
+                "system calls", "byte", "fds left");
+    std::printf("%-8s %11s %11s %9s %9s %20s %13s %7s %9s\n", "backend", "connections",
                 "requests/s", "p50 us", "p99 us", "us/request", "per request", "errors", "open");
     for (const std::string& backend : asyncio::available_backends()) {
       for (const Row& row : rows_) {
@@ -333,12 +352,16 @@ class Demo {
     if (row.syscalls_per_request) {
       std::snprintf(syscalls, sizeof(syscalls), "%.2f", *row.syscalls_per_request);
     }
-    std::printf("%-8s %11zu %11.0f %9.0f %9.0f %14.2f %14s %7llu %10ld\n", row.backend.c_str(),
-                row.connections, row.load.requests_per_second, row.load.p50_us, row.load.p99_us,
-                row.cpu_us_per_request, syscalls,
-                static_cast<unsigned long long>(row.load.byte_errors), row.descriptors_left);
-    if (!row.load.is_clean()) {
-      std::printf("%-8s %11s  failed: %s\n", "", "", describe_errors(row.load).c_str());
+    const Spread cpu{row.rounds, &Round::cpu_us_per_request};
+    char cpu_text[48];
+    std::snprintf(cpu_text, sizeof(cpu_text), "%.2f (%.2f-%.2f)", cpu.median, cpu.least, cpu.most);
+    std::printf("%-8s %11zu %11.0f %9.0f %9.0f %20s %13s %7llu %9ld\n", row.backend.c_str(),
+                row.connections, Spread{row.rounds, &Round::requests_per_second}.median,
+                Spread{row.rounds, &Round::p50_us}.median,
+                Spread{row.rounds, &Round::p99_us}.median, cpu_text, syscalls,
+                static_cast<unsigned long long>(row.errors.byte_errors), row.descriptors_left);
+    if (!row.errors.is_clean()) {
+      std::printf("%-8s %11s  failed: %s\n", "", "", describe_errors(row.errors).c_str());
     }
   }
 

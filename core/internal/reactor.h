@@ -96,8 +96,8 @@ class Reactor final : public ReadySink {
     dev_t device = 0;                     ///< with inode: which file the number stood for
     ino_t inode = 0;
     Interest registered = Interest::none;
-    std::uint8_t unclaimed = 0;  ///< times it was ready and nobody waited
-    bool unverified = false;     ///< in unverified_
+    std::uint8_t unclaimed = 0;    ///< times it was ready and nobody waited
+    bool unverified = false;       ///< in unverified_
     std::uint32_t trusted_in = 0;  ///< the sweep before which the unverified wait began
   };
   struct CallbackTimer;

@@ -48,8 +48,9 @@ bool contains(const std::string& text, const std::string& part) {
 
 /// A backend that cannot be made.
 BackendInfo broken(std::string name, int rank) {
-  return {std::move(name), rank,
-          []() -> std::unique_ptr<EventLoopInterface> { throw std::runtime_error("no such luck"); }};
+  return {std::move(name), rank, []() -> std::unique_ptr<EventLoopInterface> {
+            throw std::runtime_error("no such luck");
+          }};
 }
 
 /// Runs main on whatever "auto" is, prints which, and ends the process.
@@ -78,9 +79,8 @@ TEST_F(CreationConformance, L37_AutoTakesTheOneTheEnvironmentNames) {
 TEST_F(CreationConformance, L37_ANameGivenInCodeWinsOverTheEnvironment) {
   for (const std::string& name : available_backends()) {
     EXPECT_EQ(name, make_backend(name)->type());
-    EXPECT_EQ(name, asyncio::run(
-                        [] { return std::string{get_event_loop().backend().type()}; },
-                        RunOptions{.backend = name}));
+    EXPECT_EQ(name, asyncio::run([] { return std::string{get_event_loop().backend().type()}; },
+                                 RunOptions{.backend = name}));
   }
 }
 

@@ -748,7 +748,8 @@ TEST_F(DescriptorConformance, L20_PipesEventAndTimerDescriptorsAreReadyWhenTheyS
 TEST_F(DescriptorConformance, L21_NumbersBeyondFdSetsizeWork) {
   rlimit limit{};
   ASSERT_EQ(0, ::getrlimit(RLIMIT_NOFILE, &limit));
-  if (limit.rlim_max < 1100) GTEST_SKIP() << "RLIMIT_NOFILE is " << limit.rlim_max << " at the most";
+  if (limit.rlim_max < 1100)
+    GTEST_SKIP() << "RLIMIT_NOFILE is " << limit.rlim_max << " at the most";
   rlimit raised = limit;
   raised.rlim_cur = raised.rlim_max;
   ASSERT_EQ(0, ::setrlimit(RLIMIT_NOFILE, &raised));

@@ -203,7 +203,9 @@ TEST_F(TimerConformance, L4_NotANumberIsRefusedAtArming) {
     const double nan = std::nan("");
     EXPECT_THROW(loop().call_later(nan, [] {}), std::invalid_argument);
     EXPECT_THROW(loop().add_timer(nan, [] {}), std::invalid_argument);
-    EXPECT_THROW(loop().add_timer(nan, [] {}, false), std::invalid_argument);
+    EXPECT_THROW(loop().add_timer(
+                     nan, [] {}, false),
+                 std::invalid_argument);
     EXPECT_THROW(loop().call_later(std::chrono::duration<float>{std::nanf("")}, [] {}),
                  std::invalid_argument);
     EXPECT_THROW(sleep(nan), std::invalid_argument);

@@ -292,9 +292,8 @@ TEST_F(TurnConformance, L33_TheExceptionHandlerHearsOfACallbackThatThrew) {
   });
   EXPECT_EQ(count, reports.size());
   for (const char* origin : {"from call_soon", "from a post", "from a timer", "signal handler"}) {
-    EXPECT_EQ(1, std::count_if(reports.begin(), reports.end(), [&](const std::string& report) {
-                return contains(report, origin);
-              }))
+    EXPECT_EQ(1, std::count_if(reports.begin(), reports.end(),
+                               [&](const std::string& report) { return contains(report, origin); }))
         << origin;
   }
   reports.clear();

@@ -137,8 +137,7 @@ TEST_F(ReactorTest, AnotherTaskMeansAFreshLook) {
     script.ready[fd] = Interest::read;
     for (int i = 0; i < 5; ++i) await(create_task([&] { wait_readable(fd); }));
   });
-  EXPECT_EQ(5, std::count(script.asked.begin(), script.asked.end(),
-                          std::pair{fd, Interest::read}));
+  EXPECT_EQ(5, std::count(script.asked.begin(), script.asked.end(), std::pair{fd, Interest::read}));
 }
 
 TEST_F(ReactorTest, TheSecondDirectionIsAddedToTheFirst) {

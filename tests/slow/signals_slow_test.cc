@@ -104,7 +104,8 @@ TEST_F(SignalsSlowTest, L38_TheInterfaceAloneIsNotEndedEither) {
   auto backend = make_backend("auto");
   int fired = 0;
   backend->add_timer(
-      30ms, [&, due = Clock::now() + 30ms] {
+      30ms,
+      [&, due = Clock::now() + 30ms] {
         EXPECT_GE(Clock::now(), due);
         ++fired;
       },

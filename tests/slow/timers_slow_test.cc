@@ -24,7 +24,8 @@ class TimersSlowTest : public LoopTest {
   std::uint64_t waits() { return loop().statistics().backend_waits; }
 };
 
-constexpr Duration delays[] = {50us, 99us, 123us, 500us, 999us, 1ms, 1001us, 1500us, 2ms, 3333us, 5ms};
+constexpr Duration delays[] = {50us,   99us,   123us, 500us,  999us, 1ms,
+                               1001us, 1500us, 2ms,   3333us, 5ms};
 
 TEST_F(TimersSlowTest, L1_SleepsAreNeverTooShort) {
   run([] {
