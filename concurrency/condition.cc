@@ -28,6 +28,7 @@ struct Condition::Sleeper : detail::Waiter {
 };
 
 Condition::~Condition() {
+  unlink();
   mutex_.waiters_.for_each([this](detail::Waiter& waiter) {
     if (waiter.object != this) return;
     static_cast<Sleeper&>(waiter).condition = nullptr;
@@ -86,6 +87,10 @@ void Condition::pass_on(std::size_t n) noexcept {
     static_cast<Sleeper*>(waiter)->notified = true;
     mutex_.enqueue(*waiter);  // it is locked: its turn comes with an unlock
   }
+}
+
+void Condition::give_up() noexcept {
+  while (detail::Waiter* waiter = waiters_.front()) detail::wake(*waiter);  // each sees it broken
 }
 
 }  // namespace asyncio

@@ -18,10 +18,10 @@ namespace asyncio {
 ///
 /// Destroyed while tasks wait: they get ClosedError, owning the mutex.
 /// Threads: the loop's thread.
-class ASYNCIO_API Condition {
+class ASYNCIO_API Condition : detail::ListNode {
  public:
   /// `mutex` must outlive the condition.
-  explicit Condition(Mutex& mutex) noexcept : mutex_(mutex) {}
+  explicit Condition(Mutex& mutex) noexcept : mutex_(mutex) { mutex.conditions_.push_back(*this); }
   ~Condition();
   Condition(const Condition&) = delete;
   Condition& operator=(const Condition&) = delete;
@@ -29,7 +29,8 @@ class ASYNCIO_API Condition {
   /// Unlocks the mutex, waits for a notification, and locks it again before it returns or throws.
   /// Suspends: always.
   /// Cancels: Cancelled, owning the mutex; a notification that had reached the task goes to another.
-  /// Throws: InvalidStateError unless the caller owns the mutex; NotInTaskError.
+  /// Throws: InvalidStateError unless the caller owns the mutex, or, not owning it, if a task ended
+  /// that owned it meanwhile; NotInTaskError.
   void wait();
 
   /// Waits until `predicate()` is true; it is called owning the mutex.
@@ -56,6 +57,7 @@ class ASYNCIO_API Condition {
   std::size_t waiting_count() const noexcept { return waiters_.count(); }
 
  private:
+  friend class Mutex;
   struct Sleeper;
 
   void check_owned(const char* call) const;
@@ -64,6 +66,8 @@ class ASYNCIO_API Condition {
   bool wait_until(TimePoint deadline);
   bool wait_impl(const TimePoint* deadline, const char* call);
   void pass_on(std::size_t n) noexcept;
+  /// The mutex broke: nobody will notify.
+  void give_up() noexcept;
 
   Mutex& mutex_;
   detail::List<detail::Waiter> waiters_;

@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include <asyncio/concurrency/condition.h>
 #include <asyncio/core/errors.h>
 
 namespace asyncio {
@@ -106,6 +107,7 @@ void Mutex::enqueue(detail::Waiter& waiter) noexcept {
 }
 
 void Mutex::unlock() {
+  if (broken_ && owner_ == nullptr) return;
   if (!owned_by_current_task()) {
     const detail::TaskControl* self = detail::current_task_control();
     throw InvalidStateError("Mutex::unlock by " +
@@ -136,6 +138,7 @@ void Mutex::owner_died() noexcept {
     --waiting_;
     detail::wake(*waiter);  // each sees that it is broken
   }
+  conditions_.for_each([](detail::ListNode& node) { static_cast<Condition&>(node).give_up(); });
 }
 
 }  // namespace asyncio

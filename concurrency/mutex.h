@@ -22,7 +22,8 @@ struct LockStats {
 /// Lockable, so std::unique_lock, std::lock_guard and std::scoped_lock work.
 ///
 /// An owner that ends without unlocking breaks it: waiters, and whoever comes later, get
-/// InvalidStateError.  Destroyed while tasks wait: they get ClosedError.
+/// InvalidStateError, and so do the waiters of its conditions, whom nobody could notify any more.
+/// Destroyed while tasks wait: they get ClosedError.
 /// Threads: the loop's thread.
 class ASYNCIO_API Mutex {
  public:
@@ -40,7 +41,8 @@ class ASYNCIO_API Mutex {
   /// Throws: InvalidStateError if it is broken; NotInTaskError.
   bool try_lock();
   /// Suspends: never.
-  /// Throws: InvalidStateError unless the current task owns it.
+  /// Throws: InvalidStateError unless the current task owns it.  Of a broken one nothing: a guard
+  /// may be what calls.
   void unlock();
 
   bool is_locked() const noexcept { return owner_ != nullptr; }
@@ -67,6 +69,7 @@ class ASYNCIO_API Mutex {
   detail::TaskControl* owner_ = nullptr;
   Holding holding_;
   detail::List<detail::Waiter> waiters_;
+  detail::List<detail::ListNode> conditions_;
   std::size_t waiting_ = 0;
   std::uint64_t acquired_ = 0;
   std::uint64_t contended_ = 0;

@@ -44,11 +44,12 @@ void QueueBase::task_done() {
     throw InvalidStateError(
         "Queue::task_done more often than items were put: call it once for each item got");
   }
-  if (--unfinished_ == 0) drop_unfinished();
+  finish_items(1);
 }
 
-void QueueBase::drop_unfinished() noexcept {
-  unfinished_ = 0;
+void QueueBase::finish_items(std::size_t count) noexcept {
+  unfinished_ -= count;
+  if (unfinished_ != 0) return;
   while (Waiter* waiter = joiners_.front()) wake(*waiter);
 }
 

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <limits>
 #include <optional>
+#include <type_traits>
 #include <utility>
 
 #include <asyncio/concurrency/detail/ring_buffer.h>
@@ -38,7 +39,7 @@ class ASYNCIO_API QueueBase {
   /// Says that one item that was got has been dealt with.
   /// Throws: InvalidStateError if that was said more often than items were put.
   void task_done();
-  /// Waits until every item put has been dealt with (task_done), or close_now().
+  /// Waits until every item put has been dealt with (task_done), or dropped by close_now().
   /// Suspends: unless none is left.  Cancels: Cancelled.
   void join();
 
@@ -63,7 +64,7 @@ class ASYNCIO_API QueueBase {
     return party;
   }
   void close_waiters() noexcept;
-  void drop_unfinished() noexcept;
+  void finish_items(std::size_t count) noexcept;
   [[noreturn]] static void throw_closed(const char* call);
 
   List<Waiter> getters_;
@@ -158,10 +159,11 @@ class Queue : public detail::QueueBase {
     closed_ = true;
     close_waiters();
   }
-  /// As close(), and drops what is left; join() returns.
+  /// As close(), and drops what is left: for join() that is dealt with.
   void close_now() noexcept {
+    const std::size_t dropped = items_.size();
     while (!items_.empty()) items_.pop();
-    drop_unfinished();
+    finish_items(dropped);
     close();
   }
 
@@ -192,6 +194,8 @@ class Queue : public detail::QueueBase {
   }
 
   bool offer(T& item, const char* call) {
+    static_assert(std::is_nothrow_move_constructible_v<T>,
+                  "an item whose move throws could get lost: use Queue<std::unique_ptr<T>>");
     if (closed_) throw_closed(call);
     if (auto* getter = take_first<Getter>(getters_)) {
       getter->item.emplace(std::move(item));

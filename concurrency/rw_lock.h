@@ -3,10 +3,12 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include <asyncio/concurrency/mutex.h>
 #include <asyncio/core/detail/list.h>
+#include <asyncio/core/detail/task_control.h>
 #include <asyncio/core/detail/waiter.h>
 #include <asyncio/core/export.h>
 
@@ -15,7 +17,8 @@ namespace asyncio {
 /// A waiting writer stops new readers, so that writers are not starved; readers that wait behind
 /// each other enter together.  Usable with std::unique_lock and std::shared_lock.
 ///
-/// Destroyed while tasks wait: they get ClosedError.
+/// A task that ends while it holds the lock breaks it: waiters, and whoever comes later, get
+/// InvalidStateError.  Destroyed while tasks wait: they get ClosedError.
 /// Threads: the loop's thread.
 class ASYNCIO_API RwLock {
  public:
@@ -26,29 +29,48 @@ class ASYNCIO_API RwLock {
 
   /// Suspends: unless it is free.  Cancels: Cancelled, and not held.
   /// Throws: InvalidStateError if the caller holds it already, in whatever way (there is no
-  /// upgrade); NotInTaskError.
+  /// upgrade), or if it is broken; NotInTaskError.
+  /// Cost: no allocation, once as many tasks have held it at a time.
   void lock();
   void lock_shared();
-  /// Suspends: never.  Throws: NotInTaskError.
+  /// Suspends: never.  Throws: InvalidStateError if it is broken; NotInTaskError.
   bool try_lock();
   bool try_lock_shared();
-  /// Suspends: never.  Throws: InvalidStateError unless the current task holds it so.
+  /// Suspends: never.  Throws: InvalidStateError unless the current task holds it so.  Of a broken
+  /// one nothing: a guard may be what calls.
   void unlock();
   void unlock_shared();
 
-  std::size_t reader_count() const noexcept { return readers_.size(); }
-  bool has_writer() const noexcept { return writer_ != nullptr; }
+  std::size_t reader_count() const noexcept { return exclusive_ ? 0 : holders_; }
+  bool has_writer() const noexcept { return exclusive_; }
   std::size_t waiting_count() const noexcept { return waiting_; }
   LockStats stats() const noexcept { return {acquired_, contended_, waiting_}; }
 
  private:
   struct Request;
-  bool admit(detail::TaskControl& task, bool exclusive);
-  void enter(bool exclusive, const char* call);
-  void grant() noexcept;
+  /// That one task holds the lock.
+  struct Holding final : detail::HeldLock {
+    explicit Holding(RwLock& held) noexcept;
+    RwLock& lock;
+    detail::TaskControl* task = nullptr;
+  };
 
-  detail::TaskControl* writer_ = nullptr;
-  std::vector<detail::TaskControl*> readers_;  // room for every waiter is reserved as it queues
+  void make_room(std::size_t holders);
+  void check_intact(const char* call) const;
+  bool admit(detail::TaskControl& task, bool exclusive) noexcept;
+  bool try_enter(bool exclusive, const char* call);
+  void enter(bool exclusive, const char* call);
+  void leave(bool exclusive, const char* call);
+  std::size_t holding_of(const detail::TaskControl* task) const noexcept;
+  void grant() noexcept;
+  void holder_died() noexcept;
+
+  // The first `holders_` are in use.  There is one for every waiter, too, so that handing over
+  // never allocates.
+  std::vector<std::unique_ptr<Holding>> holdings_;
+  std::size_t holders_ = 0;
+  bool exclusive_ = false;  ///< the one holder is a writer
+  bool broken_ = false;
   detail::List<detail::Waiter> waiters_;
   std::size_t waiting_ = 0;
   std::uint64_t acquired_ = 0;

@@ -14,6 +14,7 @@ struct Semaphore::Request : detail::Waiter {
   }
   Semaphore& semaphore;
   int permits;
+  int refused_by = 0;  ///< the maximum that became smaller than this, if one did
 };
 
 namespace {
@@ -60,6 +61,11 @@ void Semaphore::acquire(int permits) {
   ++waiting_;
   ++contended_;
   const detail::Wake outcome = detail::suspend(self, request);
+  if (request.refused_by != 0) {
+    throw InvalidStateError("acquire(" + std::to_string(permits) +
+                            ") can never succeed any more: the maximum was set to " +
+                            std::to_string(request.refused_by) + " while the task waited");
+  }
   if (outcome == detail::Wake::broken) {
     throw ClosedError("Semaphore::acquire: the semaphore was destroyed while the task waited");
   }
@@ -100,6 +106,14 @@ void Semaphore::change_max(int max) {
   at_least_one(max);
   available_ += max - max_;
   max_ = max;
+  // Left in the queue, such a request would hold up everybody behind it for ever.
+  waiters_.for_each([&](detail::Waiter& waiter) {
+    auto& request = static_cast<Request&>(waiter);
+    if (request.permits <= max) return;
+    request.refused_by = max;
+    --waiting_;
+    detail::wake(request, detail::Wake::broken);
+  });
   grant();
 }
 

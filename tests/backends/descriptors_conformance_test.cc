@@ -554,11 +554,10 @@ TEST_F(DescriptorConformance, L18_AReusedNumberServesItsNewOwner) {
 }
 
 TEST_F(DescriptorConformance, L18_TheOldWaiterNeverGetsTheNewFilesEvent) {
+  // To notice would cost those that go by numbers a system call for each report; there the old
+  // waiter is woken in error: backends/README.md, "Where they still differ".
   const std::string_view type = loop().backend().type();
-  if (type == "select" || type == "dummy") {
-    GTEST_SKIP() << type << " goes by numbers alone: to notice would cost a system call for each "
-                 << "report (backends/README.md, \"Where they still differ\")";
-  }
+  const bool goes_by_numbers = type == "select" || type == "dummy";
   run([&] {
     SocketPair old_pair;
     const int number = old_pair.a();
@@ -571,8 +570,9 @@ TEST_F(DescriptorConformance, L18_TheOldWaiterNeverGetsTheNewFilesEvent) {
     settle();
     old_waiter.cancel();
     try {
-      EXPECT_EQ("FdError", await(old_waiter));
+      EXPECT_EQ(goes_by_numbers ? "ready" : "FdError", await(old_waiter));
     } catch (const TaskCancelledException&) {  // silent until then
+      EXPECT_FALSE(goes_by_numbers);
     }
   });
 }

@@ -140,6 +140,23 @@ TEST_F(MutexTest, P11_ACancelledOwnerToo) {
   });
 }
 
+TEST_F(MutexTest, P11_GuardsOfABrokenOneDoNotThrow) {
+  run([] {
+    Mutex mutex;
+    Condition changed{mutex};
+    auto waiter = create_task([&] {
+      const std::unique_lock guard{mutex};
+      changed.wait();
+      ADD_FAILURE() << "nobody notified";
+    });
+    settle();
+    auto owner = create_task([&] { mutex.lock(); });
+    EXPECT_THROW(await(waiter), InvalidStateError) << "nobody could notify it any more";
+    await(owner);
+    mutex.unlock();
+  });
+}
+
 TEST_F(MutexTest, P12_AGuardHandsOverDuringUnwinding) {
   run([] {
     Mutex mutex;

@@ -313,6 +313,25 @@ TEST_F(QueueTest, P23_CloseNowDropsItemsAndReleasesJoiners) {
   });
 }
 
+TEST_F(QueueTest, P23_CloseNowLeavesWorkInProgressToItsWorker) {
+  run([] {
+    Queue<int> queue;
+    for (int i = 0; i < 3; ++i) queue.put(i);
+    auto worker = create_task([&] {
+      queue.get();
+      sleep(1s);
+      queue.task_done();
+    });
+    settle();
+    queue.close_now();
+    auto joiner = create_task([&] { queue.join(); });
+    settle();
+    EXPECT_FALSE(joiner.is_done()) << "one item is being worked on";
+    await(worker);
+    await(joiner);
+  });
+}
+
 // ---- Cancelling ----------------------------------------------------------------------------------
 
 TEST_F(QueueTest, C17_AnItemHandedOverBeforeTheCancelIsDelivered) {

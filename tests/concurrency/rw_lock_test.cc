@@ -282,5 +282,50 @@ TEST_F(RwLockTest, C15_HandedOverBeforeTheCancelItIsTheTasks) {
   });
 }
 
+TEST_F(RwLockTest, P11_AHolderThatEndsBreaksIt) {
+  run([] {
+    for (const bool writer : {true, false}) {
+      RwLock lock;
+      auto holder = create_task([&] {
+        if (writer) {
+          lock.lock();
+        } else {
+          lock.lock_shared();
+        }
+        sleep(1s);
+      });
+      settle();
+      auto waiter = create_task([&] { const std::unique_lock guard{lock}; });
+      auto reader = create_task([&] {
+        if (writer) const std::shared_lock guard{lock};
+      });
+      settle();
+      await(holder);
+      EXPECT_THROW(await(waiter), InvalidStateError);
+      if (writer) {
+        EXPECT_THROW(await(reader), InvalidStateError);
+      }
+      EXPECT_THROW(lock.lock_shared(), InvalidStateError) << "also for who comes later";
+      EXPECT_THROW(lock.try_lock(), InvalidStateError);
+      EXPECT_EQ(0u, lock.waiting_count());
+      EXPECT_FALSE(lock.has_writer());
+      EXPECT_EQ(0u, lock.reader_count());
+    }
+  });
+}
+
+TEST_F(RwLockTest, P11_OtherHoldersOfABrokenOneUnlockQuietly) {
+  run([] {
+    RwLock lock;
+    auto survivor = create_task([&] {
+      const std::shared_lock guard{lock};
+      sleep(2s);
+    });
+    auto dead = create_task([&] { lock.lock_shared(); });
+    await(dead);
+    await(survivor);
+  });
+}
+
 }  // namespace
 }  // namespace asyncio::test

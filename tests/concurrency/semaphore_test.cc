@@ -490,5 +490,21 @@ TEST_F(SemaphoreTest, C16_APendingCancelThrowsBeforeAnythingIsTaken) {
   });
 }
 
+TEST_F(SemaphoreTest, P9_ARequestThatShrinkingMadeImpossibleFailsAndHoldsUpNobody) {
+  run([] {
+    CapacityLimiter limiter{5};
+    limiter.acquire(2);
+    auto large = create_task([&] { limiter.acquire(4); });
+    auto small = create_task([&] { limiter.acquire(1); });
+    settle();
+    EXPECT_FALSE(small.is_done());
+    limiter.set_max(3);
+    EXPECT_THROW(await(large), InvalidStateError);
+    await(small);
+    limiter.release(3);
+    EXPECT_EQ(3, limiter.stats().available);
+  });
+}
+
 }  // namespace
 }  // namespace asyncio::test
