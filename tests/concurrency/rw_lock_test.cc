@@ -321,6 +321,7 @@ TEST_F(RwLockTest, P11_OtherHoldersOfABrokenOneUnlockQuietly) {
       const std::shared_lock guard{lock};
       sleep(2s);
     });
+    settle();
     auto dead = create_task([&] { lock.lock_shared(); });
     await(dead);
     await(survivor);

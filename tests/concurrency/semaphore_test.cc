@@ -495,6 +495,7 @@ TEST_F(SemaphoreTest, P9_ARequestThatShrinkingMadeImpossibleFailsAndHoldsUpNobod
     CapacityLimiter limiter{5};
     limiter.acquire(2);
     auto large = create_task([&] { limiter.acquire(4); });
+    settle();
     auto small = create_task([&] { limiter.acquire(1); });
     settle();
     EXPECT_FALSE(small.is_done());

@@ -383,6 +383,7 @@ TEST_F(TaskGroupTest, S8_SpawnIntoAFailedGroupIsAnErrorAndTheBodyIsDestroyed) {
     TaskGroup group;
     bool cleaned = false;
     group.spawn(slow_cleanup(1s, cleaned));
+    settle();
     group.spawn(failing("child"));
     settle();
     EXPECT_EQ(1u, group.task_count()) << "one is still cleaning up";
@@ -565,6 +566,7 @@ TEST_F(TaskGroupTest, S12_DestroyedItsFailuresGoToTheHandler) {
   run([] {
     TaskGroup group;
     group.spawn(failing_in_cleanup("late"));
+    settle();
     group.spawn(failing("early"));
     settle();
   });
