@@ -1,7 +1,6 @@
 // Everything a program needs, in one header: <asyncio/asyncio.h>.
 //
-// Not included: the headers for hosts of an event loop of their own, <asyncio/backends/libev.h> and
-// <asyncio/backends/libevent.h>, and the test clock.  The library itself never includes this file.
+// Not included: the test clock.  The library itself never includes this file.
 #pragma once
 
 #include <asyncio/concurrency/barrier.h>

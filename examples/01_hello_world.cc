@@ -1,4 +1,5 @@
 // The smallest program: a task that waits without blocking its thread.
+// Prints two lines, a moment apart.
 #include <chrono>
 #include <iostream>
 

@@ -1,4 +1,5 @@
 // Several tasks at once: gather their results, and give up on one that takes too long.
+// Prints both answers, in the order of the questions, and that the third one never came.
 #include <chrono>
 #include <iostream>
 #include <string>
@@ -24,8 +25,8 @@ int main() {
     // What is waited for too long is cancelled, and has ended before the exception arrives.
     try {
       std::cout << asyncio::wait_for([] { return fetch("nowhere", 1h); }, 50ms) << '\n';
-    } catch (const asyncio::TimeoutException& error) {
-      std::cout << "gave up: " << error.what() << '\n';
+    } catch (const asyncio::TimeoutException&) {
+      std::cout << "gave up on nowhere\n";
     }
   });
 }

@@ -1,0 +1,49 @@
+// The first of several answers: take it and drop the rest, or take all as they come.
+// Prints the fastest, what became of the others, and the order in which they would have come.
+#include <chrono>
+#include <iostream>
+#include <string>
+#include <vector>
+
+#include <asyncio/asyncio.h>
+#include <asyncio/core/test_clock.h>
+
+using namespace std::chrono_literals;
+
+std::string ask(const std::string& server, asyncio::Duration takes) {
+  asyncio::sleep(takes);
+  return server;
+}
+
+std::vector<asyncio::Task<std::string>> ask_all() {
+  return {asyncio::create_task([] { return ask("slow", 3s); }, "slow"),
+          asyncio::create_task([] { return ask("fast", 1s); }, "fast"),
+          asyncio::create_task([] { return ask("middling", 2s); }, "middling")};
+}
+
+void first_of_several() {
+  // wait() cancels nothing.  What is not wanted any more ends with the scope it belongs to.
+  std::vector<asyncio::Task<std::string>> dropped;
+  asyncio::CancellationScope::run([&] {
+    auto [done, pending] = asyncio::wait(ask_all(), asyncio::ReturnWhen::first_completed);
+    std::cout << "first: " << asyncio::await(done.front()) << '\n';
+    dropped = pending;
+  });
+  for (const auto& task : dropped) {
+    std::cout << task.name() << ": " << asyncio::to_string(task.state()) << '\n';
+  }
+
+  std::cout << "as they come:";
+  for (const auto& task : asyncio::as_completed(ask_all())) {
+    std::cout << ' ' << asyncio::await(task);
+  }
+  std::cout << '\n';
+}
+
+int main() {
+  // Virtual time, so that the order is certain however busy the machine is.
+  asyncio::TestClock clock;
+  asyncio::RunOptions options;
+  options.clock = &clock;
+  asyncio::run(first_of_several, options);
+}
