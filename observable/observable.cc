@@ -1,8 +1,10 @@
 #include <asyncio/observable/observable.h>
 
 #include <algorithm>
+#include <atomic>
 #include <mutex>
 #include <stdexcept>
+#include <utility>
 #include <vector>
 
 #include <asyncio/core/detail/observation_hooks.h>
@@ -17,7 +19,12 @@ void Observer::on_resource_event(const ResourceEvent&) {}
 
 namespace {
 
-using Observers = std::vector<std::shared_ptr<Observer>>;
+struct Entry {
+  explicit Entry(std::shared_ptr<Observer> added) : observer(std::move(added)) {}
+  const std::shared_ptr<Observer> observer;
+  std::atomic<bool> removed{false};
+};
+using Observers = std::vector<std::shared_ptr<Entry>>;
 
 struct Shared {
   std::mutex mutex;
@@ -39,9 +46,10 @@ void tell_all(detail::Loop* loop, Call&& call) noexcept {
   }
   detail::TaskControl* self = loop == nullptr ? nullptr : loop->current_task();
   if (self != nullptr) ++self->no_suspend;
-  for (const auto& observer : *observers) {
+  for (const auto& entry : *observers) {
+    if (entry->removed.load(std::memory_order_relaxed)) continue;
     try {
-      call(*observer);
+      call(*entry->observer);
     } catch (...) {
       if (loop != nullptr) loop->report("an observer threw", std::current_exception(), nullptr);
     }
@@ -71,14 +79,20 @@ void on_resource(const AsyncResource& resource, detail::ResourceMoment moment,
 
 constexpr detail::ObservationHooks hooks{&on_task, &on_scope, &on_resource};
 
-// Copy on write: a round of telling goes on with the list it began with.
+// Copy on write: a round of telling goes on with the list it began with, less what is removed.
 template <class Change>
 void change_observers(Change&& change) {
+  auto next = std::make_shared<Observers>();
+  std::shared_ptr<const Observers> dropped;  // goes after the lock: destructors may come back here
   const std::lock_guard lock{shared().mutex};
-  auto next = std::make_shared<Observers>(*shared().observers);
+  *next = *shared().observers;
   change(*next);
   detail::observation_hooks.store(next->empty() ? nullptr : &hooks);
-  shared().observers = std::move(next);
+  dropped = std::exchange(shared().observers, std::move(next));
+}
+
+auto is_entry_of(const std::shared_ptr<Observer>& observer) {
+  return [&observer](const std::shared_ptr<Entry>& entry) { return entry->observer == observer; };
 }
 
 }  // namespace
@@ -93,20 +107,29 @@ void Observable::add_observer(std::shared_ptr<Observer> observer) {
     throw std::invalid_argument("Observable::add_observer(nullptr): pass an observer");
   }
   change_observers([&](Observers& list) {
-    if (std::find(list.begin(), list.end(), observer) == list.end()) {
-      list.push_back(std::move(observer));
+    if (std::none_of(list.begin(), list.end(), is_entry_of(observer))) {
+      list.push_back(std::make_shared<Entry>(std::move(observer)));
     }
   });
 }
 
 bool Observable::remove_observer(const std::shared_ptr<Observer>& observer) {
   bool removed = false;
-  change_observers([&](Observers& list) { removed = std::erase(list, observer) != 0; });
+  change_observers([&](Observers& list) {
+    const auto found = std::find_if(list.begin(), list.end(), is_entry_of(observer));
+    if (found == list.end()) return;
+    removed = true;
+    (*found)->removed.store(true, std::memory_order_relaxed);
+    list.erase(found);
+  });
   return removed;
 }
 
 void Observable::clear_observers() {
-  change_observers([](Observers& list) { list.clear(); });
+  change_observers([](Observers& list) {
+    for (const auto& entry : list) entry->removed.store(true, std::memory_order_relaxed);
+    list.clear();
+  });
 }
 
 bool Observable::is_enabled() const noexcept { return detail::observers() != nullptr; }

@@ -14,10 +14,11 @@ class ASYNCIO_API Observable {
  public:
   static Observable& instance();
 
-  /// Adding one twice is once.
+  /// Adding one twice is once.  It hears of the next event first, not of one that is being told.
   /// Throws: std::invalid_argument for null.
   void add_observer(std::shared_ptr<Observer> observer);
-  /// False if it was not there.
+  /// False if it was not there.  On the thread that removes it, it hears no more, even of an event
+  /// that is being told; a call in progress on another thread goes on.
   bool remove_observer(const std::shared_ptr<Observer>& observer);
   void clear_observers();
   /// Is anybody listening?

@@ -1,12 +1,17 @@
 #include <asyncio/resource/async_resource_manager.h>
 
-#include <algorithm>
 #include <stdexcept>
+#include <string>
+#include <typeinfo>
+#include <unordered_map>
+#include <utility>
 
+#include <asyncio/concurrency/event.h>
 #include <asyncio/core/detail/observation_hooks.h>
 #include <asyncio/core/detail/task_control.h>
 #include <asyncio/core/errors.h>
 #include <asyncio/core/internal/loop.h>
+#include <asyncio/resource/internal/type_name.h>
 
 namespace asyncio {
 
@@ -14,47 +19,96 @@ AsyncResource::~AsyncResource() = default;
 
 namespace {
 
-thread_local ResourceStats figures;
-thread_local std::vector<std::weak_ptr<AsyncResource>> orphans;
+struct Holdings;
+
+// What a thread knows of its resources.
+struct Registry {
+  std::unordered_map<const AsyncResource*, Holdings*> holders;  // null: it is being closed
+  std::vector<std::weak_ptr<AsyncResource>> orphans;
+  ResourceStats figures;
+};
+
+// Shared with the scopes that hold something: a loop may go after the thread's own variables.
+const std::shared_ptr<Registry>& registry() {
+  thread_local const auto instance = std::make_shared<Registry>();
+  return instance;
+}
 
 // What one scope holds; lives in Scope::resources.
 struct Holdings {
-  std::vector<std::shared_ptr<AsyncResource>> open;
-
   ~Holdings() {  // a scope that went without being left
-    for (auto& resource : open) orphans.emplace_back(resource);
+    for (auto& resource : open) {
+      --known->figures.open;
+      known->holders.erase(resource.get());
+      known->orphans.emplace_back(resource);
+    }
   }
+
+  const std::shared_ptr<Registry> known = registry();
+  std::vector<std::shared_ptr<AsyncResource>> open;
+  std::size_t closers = 0;  // calls of close_scope() that have not returned
+  Event no_closers;
 };
 
-Holdings* holdings_of(const detail::Scope& scope) noexcept {
-  return static_cast<Holdings*>(scope.resources.get());
+std::shared_ptr<Holdings> holdings_of(const detail::Scope& scope) noexcept {
+  return std::static_pointer_cast<Holdings>(scope.resources);
 }
 
-std::size_t close_all(detail::Scope& scope, bool cancelled) {
-  Holdings* holdings = holdings_of(scope);
+// Cancels are kept out by a shield, inside which timeouts of its own work, and which also owns and
+// ends what tasks it starts: the resource's scope may be past that.
+void close_shielded(detail::TaskControl& self, AsyncResource& resource) {
+  struct Lifted {
+    detail::TaskControl& task;
+    std::uint32_t no_cancel = std::exchange(task.no_cancel, 0);
+    ~Lifted() { task.no_cancel = no_cancel; }
+  } const lifted{self};
+  CancellationScope::run([&] { resource.close(); },
+                         {.shield = true, .name = "AsyncResource::close"});
+}
+
+std::size_t close_all(detail::TaskControl& self, detail::Scope& scope, bool cancelled) {
+  // Kept, for while a close() is suspended a scope of another task may end.
+  const std::shared_ptr<Holdings> holdings = holdings_of(scope);
+  const std::string where = scope.name.empty() ? "" : " in scope '" + scope.name + "'";
+  Registry& known = *holdings->known;
   std::size_t count = 0;
   // One at a time, off the list first: a close() may suspend, and may add or remove others.
-  while (holdings != nullptr && !holdings->open.empty()) {
-    const std::shared_ptr<AsyncResource> resource = std::move(holdings->open.back());
+  while (!holdings->open.empty()) {
+    const std::shared_ptr<AsyncResource> held = std::move(holdings->open.back());
+    AsyncResource& resource = *held;
     holdings->open.pop_back();
-    --figures.open;
-    if (resource->is_closed()) continue;
+    --known.figures.open;
+    if (resource.is_closed()) {
+      known.holders.erase(&resource);
+      continue;
+    }
+    known.holders[&resource] = nullptr;
+    std::exception_ptr failure;
     try {
-      if (cancelled) resource->on_cancellation();
-      resource->close();
-      ++count;
-      ++figures.closed;
-      detail::tell_of_resource(*resource, detail::ResourceMoment::closed);
-    } catch (const Cancelled&) {
-      throw;  // not ours to keep: only a task that is being forced to end
+      if (cancelled) resource.on_cancellation();
+      close_shielded(self, resource);
     } catch (...) {
-      ++figures.failed;
-      detail::tell_of_resource(*resource, detail::ResourceMoment::failed, std::current_exception());
-      scope.loop.report("a resource of scope '" + scope.name + "' failed to close",
-                        std::current_exception(), nullptr);
+      failure = std::current_exception();
+    }
+    known.holders.erase(&resource);
+    if (failure == nullptr) {
+      ++count;
+      ++known.figures.closed;
+      detail::tell_of_resource(resource, detail::ResourceMoment::closed);
+    } else {
+      ++known.figures.failed;
+      detail::tell_of_resource(resource, detail::ResourceMoment::failed, failure);
+      self.loop->report("close() of a " + detail::type_name(typeid(resource)) + where + " failed",
+                        failure, nullptr);
     }
   }
   return count;
+}
+
+void close_at_end(detail::Scope& scope, bool cancelled) {
+  close_all(*detail::current_task_control(), scope, cancelled);
+  const std::shared_ptr<Holdings> holdings = holdings_of(scope);
+  while (holdings->closers != 0) holdings->no_closers.wait();
 }
 
 }  // namespace
@@ -65,59 +119,68 @@ void AsyncResourceManager::add(std::shared_ptr<AsyncResource> resource) {
   }
   detail::TaskControl* self = detail::current_task_control();
   if (self == nullptr) {
-    throw NotInTaskError("AsyncResourceManager::add outside a task: a resource belongs to a scope");
+    throw NotInTaskError(
+        "AsyncResourceManager::add outside a task: a resource belongs to a scope; call it in a "
+        "task, started by asyncio::run(...) or create_task(...)");
   }
-  for (detail::ScopeNode* node = self->scope; node != nullptr; node = node->parent) {
-    if (node->is_task) continue;
-    const Holdings* held = holdings_of(static_cast<detail::Scope&>(*node));
-    if (held != nullptr &&
-        std::find(held->open.begin(), held->open.end(), resource) != held->open.end()) {
-      throw InvalidStateError("AsyncResourceManager::add of a resource that a scope holds already");
-    }
+  Registry& known = *registry();
+  if (const auto found = known.holders.find(resource.get()); found != known.holders.end()) {
+    throw InvalidStateError(
+        found->second == nullptr
+            ? "AsyncResourceManager::add of a resource that is being closed: make a new one"
+            : "AsyncResourceManager::add of a resource while a scope holds it already: remove(...) "
+              "it from there first");
   }
   detail::Scope& scope = self->scope->owner();
   if (scope.resources == nullptr) {
     scope.resources = std::make_shared<Holdings>();
-    scope.on_leave = [](detail::Scope& left, bool cancelled) { close_all(left, cancelled); };
+    scope.on_leave = &close_at_end;
   }
+  const std::shared_ptr<Holdings> holdings = holdings_of(scope);
+  holdings->open.push_back(resource);  // an observer may remove it at once: `resource` keeps it
+  known.holders.emplace(resource.get(), holdings.get());
+  ++known.figures.added;
+  ++known.figures.open;
   detail::tell_of_resource(*resource, detail::ResourceMoment::added);
-  holdings_of(scope)->open.push_back(std::move(resource));
-  ++figures.added;
-  ++figures.open;
 }
 
 bool AsyncResourceManager::remove(const std::shared_ptr<AsyncResource>& resource) {
-  detail::TaskControl* self = detail::current_task_control();
-  for (detail::ScopeNode* node = self == nullptr ? nullptr : self->scope; node != nullptr;
-       node = node->parent) {
-    if (node->is_task) continue;
-    Holdings* held = holdings_of(static_cast<detail::Scope&>(*node));
-    if (held == nullptr || std::erase(held->open, resource) == 0) continue;
-    ++figures.removed;
-    --figures.open;
-    return true;
-  }
-  return false;
+  Registry& known = *registry();
+  const auto found = known.holders.find(resource.get());
+  if (found == known.holders.end() || found->second == nullptr) return false;
+  std::erase(found->second->open, resource);
+  known.holders.erase(found);
+  ++known.figures.removed;
+  --known.figures.open;
+  return true;
 }
 
 std::size_t AsyncResourceManager::close_scope(CancellationScope& scope) {
   detail::TaskControl& self = detail::enter_shielded_wait("AsyncResourceManager::close_scope");
-  const detail::NoCancel shielded{self};
-  return close_all(scope.impl(), scope.is_cancelled());
+  const std::shared_ptr<Holdings> holdings = holdings_of(scope.impl());
+  if (holdings == nullptr) return 0;
+  ++holdings->closers;
+  holdings->no_closers.clear();
+  const std::size_t count = close_all(self, scope.impl(), scope.is_cancelled());
+  if (--holdings->closers == 0) holdings->no_closers.set();
+  return count;
 }
 
 std::size_t AsyncResourceManager::resource_count(const CancellationScope& scope) {
-  const Holdings* held = holdings_of(scope.impl());
-  return held == nullptr ? 0 : held->open.size();
+  const std::shared_ptr<Holdings> holdings = holdings_of(scope.impl());
+  return holdings == nullptr ? 0 : holdings->open.size();
 }
 
-ResourceStats AsyncResourceManager::stats() { return figures; }
+ResourceStats AsyncResourceManager::stats() { return registry()->figures; }
 
 std::vector<std::shared_ptr<AsyncResource>> AsyncResourceManager::detect_leaks() {
+  Registry& known = *registry();
   std::vector<std::shared_ptr<AsyncResource>> leaks;
-  std::erase_if(orphans, [&](const std::weak_ptr<AsyncResource>& orphan) {
+  std::erase_if(known.orphans, [&](const std::weak_ptr<AsyncResource>& orphan) {
     std::shared_ptr<AsyncResource> resource = orphan.lock();
-    if (resource == nullptr || resource->is_closed()) return true;
+    if (resource == nullptr || resource->is_closed() || known.holders.contains(resource.get())) {
+      return true;
+    }
     leaks.push_back(std::move(resource));
     return false;
   });

@@ -18,25 +18,28 @@ struct ResourceStats {
   std::uint64_t removed = 0;  ///< taken out again, open
   std::uint64_t closed = 0;
   std::uint64_t failed = 0;  ///< whose close() threw
-  std::size_t open = 0;      ///< added, and neither closed nor removed
+  std::size_t open = 0;      ///< held by scopes
 };
 
 /// Resources belong to the scope that is current when they are added.  When it ends, its tasks
 /// joined, they are closed, last added first; if it ends by cancellation on_cancellation() comes
 /// before each close().  One that fails to close does not keep the others from it.
 ///
+/// Each close() runs in a shielded scope of its own: no cancel from outside reaches it, timeouts
+/// inside it work, and tasks it leaves behind are cancelled and joined when it has returned.
+///
 /// Threads: the loop's thread.
 class ASYNCIO_API ASYNCIO_API_STABLE AsyncResourceManager {
  public:
   /// Throws: std::invalid_argument for null; NotInTaskError outside a task; InvalidStateError if a
-  /// scope of this thread has it already.
+  /// scope of this thread holds it already, or it is being closed.
   /// Suspends: never.
   static void add(std::shared_ptr<AsyncResource> resource);
 
-  /// Takes it out of the scope that holds it, open; false if none of the current ones does.
+  /// Takes it out of whichever scope of this thread holds it, open; false if none does.
   static bool remove(const std::shared_ptr<AsyncResource>& resource);
 
-  /// Closes now what `scope` holds; gives how many were closed.
+  /// Closes now what `scope` holds; gives how many were closed.  A scope that ends meanwhile waits.
   /// Suspends: as the resources do, with cancels kept out.
   /// Throws: NotInTaskError.
   static std::size_t close_scope(CancellationScope& scope);
