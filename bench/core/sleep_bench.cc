@@ -61,5 +61,3 @@ BENCHMARK(BM_ManySleeps)->Arg(1'000)->Arg(100'000)->UseRealTime()->Unit(benchmar
 
 }  // namespace
 }  // namespace asyncio
-
-BENCHMARK_MAIN();

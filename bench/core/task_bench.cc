@@ -50,5 +50,3 @@ BENCHMARK(BM_SpawnManyAndAwait)->Arg(1'000);
 
 }  // namespace
 }  // namespace asyncio
-
-BENCHMARK_MAIN();

@@ -187,7 +187,7 @@ class Loop {
   bool wait_or_finish();
   void wait_virtual();
   bool could_be_woken() const noexcept;
-  void wind_up(bool hold_callbacks);
+  void wind_up(bool hold_callbacks, bool interrupted);
   void close_root_resources(bool cancelled);
   void abandon_survivors();
   ReadyNode* take_ready_callback() noexcept;

@@ -142,7 +142,7 @@ void Loop::run_main(TaskControl& main) {
                             dump()));
   }
   main.mark_observed();  // whatever it does, now or while it is unwound: run() tells
-  wind_up(stopped);
+  wind_up(stopped, !main.done());
   if (failure != nullptr) std::rethrow_exception(failure);
 }
 
@@ -358,10 +358,11 @@ TimePoint Loop::trim_stacks(TimePoint now) noexcept {
 
 // ---- The end ---------------------------------------------------------------------------------------
 
-// Cancels and joins every task.  With `hold_callbacks`, callbacks and timers stay for the next run.
-void Loop::wind_up(bool hold_callbacks) {
+// Cancels and joins every task, then closes what belongs to the root.  With `hold_callbacks`,
+// callbacks and timers stay for the next run.  `interrupted`: for resources it is a cancellation.
+void Loop::wind_up(bool hold_callbacks, bool interrupted) {
   stopping_ = false;
-  if (root_->living == 0) close_root_resources(false);
+  if (root_->living == 0) close_root_resources(interrupted);
   if (root_->living != 0) {
     winding_up_ = hold_callbacks;
     reactor_.hold_callbacks(hold_callbacks);
@@ -385,7 +386,7 @@ void Loop::wind_up(bool hold_callbacks) {
     }
     reactor_.timers().disarm(grace);
     if (root_->living != 0) abandon_survivors();
-    close_root_resources(true);
+    close_root_resources(interrupted);
     winding_up_ = false;
     reactor_.hold_callbacks(false);
     while (ReadyNode* node = take_ready_callback()) held_.push_back(*node);
@@ -475,7 +476,7 @@ Loop::~Loop() {
   }
   {
     const RunGuard guard{*this};
-    if (root_->living != 0) wind_up(true);
+    if (root_->living != 0 || root_->on_leave != nullptr) wind_up(true, root_->living != 0);
     reset_root();
     for (ReadyList* list : {&batch_, &ready_[0], &ready_[1], &ready_[2]}) {
       while (!list->empty()) delete static_cast<ReadyCallback*>(list->pop_front());
