@@ -91,8 +91,8 @@ class ASYNCIO_API ASYNCIO_API_STABLE EventLoopInterface {
  protected:
   /// How exactly wait() meets a deadline of its own accord.
   enum class Precision {
-    coarse,  ///< whole milliseconds or worse: the runtime adds a timerfd for what is finer
-    exact,   ///< to the timer slack of the thread
+    coarse,  ///< to the timer slack of the thread or worse: the runtime adds a timerfd
+    exact,   ///< as a timerfd would
   };
 
   /// For a backend's constructor.  `type` is what type() gives.

@@ -1,4 +1,4 @@
-// The select(2) backend, "select": no dependency, and exact to the nanosecond it is asked for.
+// The select(2) backend, "select": no dependency.
 //
 // Facts about select that shape this file:
 //  * The kernel takes bitmaps of any length; only the C library's fd_set stops at 1024 descriptors,
@@ -12,9 +12,8 @@
 //    clears them.  The count it returns is right, so reading the answer stops at that count.
 //  * An error shows in both sets, a hang-up only in the read set.  That is enough: sockets, pipes
 //    and terminals that hang up become writable as well.
-//  * The kernel is never early, but allows itself to be late by a thousandth of the time asked for,
-//    0.1 s at the most: 5 ms in 5 s.  So a long wait asks for that much less, and for the rest
-//    then.
+//  * The kernel is never early, but allows itself to be late: by the timer slack of the thread, 50 us
+//    as a rule, or a thousandth of the time asked for, 5 ms in 5 s.  Hence Precision::coarse.
 #include <asyncio/core/backends.h>
 
 #include <fcntl.h>
@@ -44,9 +43,6 @@ constexpr int kWordBits = std::numeric_limits<Word>::digits;
 constexpr std::size_t word_of(int fd) { return static_cast<std::size_t>(fd / kWordBits); }
 constexpr Word bit_of(int fd) { return Word{1} << (fd % kWordBits); }
 
-/// Above this the kernel's permission to be late exceeds the usual timer slack of 50 us.
-constexpr Duration kLong = std::chrono::milliseconds(50);
-
 bool is_closed(int fd) noexcept { return ::fcntl(fd, F_GETFD) == -1 && errno == EBADF; }
 
 /// The bitmap of one direction.
@@ -70,7 +66,7 @@ struct Set {
 
 class SelectInterface final : public EventLoopInterface {
  public:
-  SelectInterface() : EventLoopInterface("select", Precision::exact) {}
+  SelectInterface() : EventLoopInterface("select", Precision::coarse) {}
 
  private:
   int watch(int fd, Interest wanted) noexcept override {
@@ -91,14 +87,10 @@ class SelectInterface final : public EventLoopInterface {
 
   void wait(TimePoint until, ReadySink& sink) override {
     const std::size_t words = top_ < 0 ? 0 : word_of(top_) + 1;
-    int found = 0;
-    Timeout timeout;
-    do {
-      timeout = time_left(until);
-      fd_set* const reads = reads_.prepare(words);
-      fd_set* const writes = writes_.prepare(words);
-      found = ::pselect(top_ + 1, reads, writes, nullptr, timeout.pointer(), nullptr);
-    } while (found == 0 && timeout.more);
+    const Timeout timeout = time_left(until);
+    fd_set* const reads = reads_.prepare(words);
+    fd_set* const writes = writes_.prepare(words);
+    const int found = ::pselect(top_ + 1, reads, writes, nullptr, timeout.pointer(), nullptr);
     if (found >= 0) {
       report(found, words, sink);
     } else if (errno == EBADF) {
@@ -139,8 +131,7 @@ class SelectInterface final : public EventLoopInterface {
   /// A timeout for select.
   struct Timeout {
     bool forever = false;
-    bool more = false;  // some time is still left when this has run out
-    timespec time{};    // zero: a poll
+    timespec time{};  // zero: a poll
 
     const timespec* pointer() const { return forever ? nullptr : &time; }
   };
@@ -154,11 +145,7 @@ class SelectInterface final : public EventLoopInterface {
     if (until == TimePoint::min()) return timeout;  // a poll need not look at the clock
     const TimePoint now = Clock::now();
     if (until <= now) return timeout;
-    Duration left = until - now;
-    if (left > kLong) {
-      left -= std::min<Duration>(left / 1000, std::chrono::milliseconds(100));
-      timeout.more = true;
-    }
+    const Duration left = until - now;
     const auto seconds = std::chrono::floor<std::chrono::seconds>(left);
     timeout.time.tv_sec = seconds.count();
     timeout.time.tv_nsec = (left - seconds).count();
