@@ -35,7 +35,8 @@ TEST_F(BarrierTest, P18_TheLastArrivalReleasesAll) {
     }
     EXPECT_EQ(0, barrier.waiting_count());
     for (int i = 0; i < 3; ++i)
-      EXPECT_EQ(i, await(tasks[i])) << "the place in the order of arrival";
+      EXPECT_EQ(i, await(tasks[static_cast<std::size_t>(i)]))
+          << "the place in the order of arrival";
   });
 }
 
@@ -73,8 +74,8 @@ TEST_F(BarrierTest, P18_EveryRoundGivesEachIndexOnce) {
     std::vector<Task<void>> tasks;
     for (int i = 0; i < parties; ++i) {
       tasks.push_back(create_task([&, i] {
-        for (int round = 0; round < rounds; ++round) {
-          for (int n = 0; n < (i + round) % 3; ++n) yield();
+        for (std::size_t round = 0; round < rounds; ++round) {
+          for (std::size_t n = 0; n < (static_cast<std::size_t>(i) + round) % 3; ++n) yield();
           seen[round].push_back(barrier.wait());
           if (round > 0) {
             EXPECT_EQ(std::size_t{parties}, seen[round - 1].size());
@@ -208,7 +209,10 @@ TEST_F(BarrierTest, P28_TheFastPathStarvesNobody) {
     int turns = 0;
     bool stop = false;
     auto other = create_task([&] {
-      for (; !stop; ++turns) yield();
+      while (!stop) {
+        yield();
+        ++turns;
+      }
     });
     for (int i = 0; i < 100'000; ++i) barrier.wait();
     EXPECT_LT(10, turns);

@@ -134,7 +134,10 @@ TEST_F(EventTest, P28_TheFastPathStarvesNobody) {
     int turns = 0;
     bool stop = false;
     auto other = create_task([&] {
-      for (; !stop; ++turns) yield();
+      while (!stop) {
+        yield();
+        ++turns;
+      }
     });
     for (int i = 0; i < 100'000; ++i) event.wait();
     EXPECT_LT(10, turns);

@@ -75,7 +75,7 @@ TEST_F(QueueTest, P20_GettersAreServedInOrderOfArrival) {
     for (int i = 0; i < 10; ++i) queue.put(i);
     EXPECT_EQ(0u, queue.size()) << "each item went to a getter directly";
     EXPECT_EQ(std::nullopt, queue.try_get());
-    for (int i = 0; i < 10; ++i) EXPECT_EQ(i, await(getters[i]));
+    for (int i = 0; i < 10; ++i) EXPECT_EQ(i, await(getters[static_cast<std::size_t>(i)]));
   });
 }
 
@@ -126,7 +126,7 @@ TEST_F(QueueTest, P20_MoveOnlyItems) {
 
 TEST_F(QueueTest, P20_EveryItemArrivesOnce) {
   run([] {
-    for (const std::size_t capacity : {0, 1, 3}) {
+    for (const std::size_t capacity : {0u, 1u, 3u}) {
       Queue<int> queue{capacity};
       std::multiset<int> got;
       std::vector<Task<void>> putters;
@@ -145,8 +145,9 @@ TEST_F(QueueTest, P20_EveryItemArrivesOnce) {
           try {
             for (;;) {
               const int item = queue.get();
-              EXPECT_LT(last[item / 100], item % 100) << "one putter's items stay in order";
-              last[item / 100] = item % 100;
+              int& previous = last[static_cast<std::size_t>(item / 100)];
+              EXPECT_LT(previous, item % 100) << "one putter's items stay in order";
+              previous = item % 100;
               got.insert(item);
             }
           } catch (const ClosedError&) {
@@ -417,14 +418,15 @@ TEST_F(QueueTest, P24_OneCancelledGetterAmongMany) {
       getters.push_back(create_task([&] { return queue.get(); }));
       settle();
     }
-    for (const int i : {0, 3, 5}) getters[i].cancel();
+    for (const std::size_t i : {0u, 3u, 5u}) getters[i].cancel();
     EXPECT_EQ(3u, queue.stats().waiting_getters) << "cancelled ones are not kept";
     for (int i = 0; i < 4; ++i) queue.put(i);
     EXPECT_EQ(0, await(getters[1]));
     EXPECT_EQ(1, await(getters[2]));
     EXPECT_EQ(2, await(getters[4]));
     EXPECT_EQ(3, queue.get());
-    for (const int i : {0, 3, 5}) EXPECT_THROW(await(getters[i]), TaskCancelledException);
+    for (const std::size_t i : {0u, 3u, 5u})
+      EXPECT_THROW(await(getters[i]), TaskCancelledException);
   });
 }
 
@@ -540,7 +542,10 @@ TEST_F(QueueTest, P28_TheFastPathStarvesNobody) {
     int turns = 0;
     bool stop = false;
     auto other = create_task([&] {
-      for (; !stop; ++turns) yield();
+      while (!stop) {
+        yield();
+        ++turns;
+      }
     });
     for (int i = 0; i < 50'000; ++i) {
       queue.put(i);

@@ -253,7 +253,10 @@ TEST_F(RwLockTest, P28_TheFastPathStarvesNobody) {
     int turns = 0;
     bool stop = false;
     auto other = create_task([&] {
-      for (; !stop; ++turns) yield();
+      while (!stop) {
+        yield();
+        ++turns;
+      }
     });
     for (int i = 0; i < 100'000; ++i) const std::shared_lock guard{lock};
     EXPECT_LT(10, turns);

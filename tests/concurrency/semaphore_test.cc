@@ -416,7 +416,10 @@ TEST_F(SemaphoreTest, P28_TheFastPathStarvesNobody) {
     int turns = 0;
     bool stop = false;
     auto other = create_task([&] {
-      for (; !stop; ++turns) yield();
+      while (!stop) {
+        yield();
+        ++turns;
+      }
     });
     for (int i = 0; i < 100'000; ++i) {
       gate.acquire();
