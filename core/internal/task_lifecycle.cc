@@ -28,6 +28,14 @@ struct DisposePost : Post {
   TaskControl* task;
 };
 
+// Stacks lie a multiple of 16 KiB apart, so their busiest lines would all fall into the same few sets
+// of the caches: each begins a few lines further down than its neighbour.
+std::uintptr_t stack_colour(std::uintptr_t top) noexcept {
+  constexpr std::uintptr_t line = 64;
+  constexpr std::uintptr_t colours = 16;
+  return (top >> 14) % colours * line;
+}
+
 }  // namespace
 
 std::atomic<const ObservationHooks*> observation_hooks{nullptr};
@@ -65,14 +73,6 @@ StackPool& Loop::stacks_of(std::size_t usable_size) {
   std::unique_ptr<StackPool>& pool = pools_[size];
   if (pool == nullptr) pool = std::make_unique<StackPool>(size);
   return *pool;
-}
-
-// Stacks lie a multiple of 16 KiB apart, so their busiest lines would all fall into the same few sets
-// of the caches: each begins a few lines further down than its neighbour.
-std::uintptr_t stack_colour(std::uintptr_t top) noexcept {
-  constexpr std::uintptr_t line = 64;
-  constexpr std::uintptr_t colours = 16;
-  return (top >> 14) % colours * line;
 }
 
 void* prepare_task(TaskControl& control, Scope& scope, std::string_view name,

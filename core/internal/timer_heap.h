@@ -40,10 +40,9 @@ class TimerHeap {
 
   /// Out of sight, though armed, until bring_back(): it may be disarmed, and its owner may go.
   void set_aside(TimerNode& node) {
-    aside_.reserve(aside_.size() + 1);
+    aside_.push_back(&node);  // may throw: nothing has changed then
     disarm(node);
-    node.heap_index = aside_bit | aside_.size();
-    aside_.push_back(&node);
+    node.heap_index = aside_bit | (aside_.size() - 1);
   }
   void bring_back() {
     for (TimerNode* node : aside_) {
