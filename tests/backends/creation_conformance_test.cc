@@ -15,6 +15,7 @@
 #include <asyncio/asyncio.h>
 #include <asyncio/tests/support/few_descriptors.h>
 #include <asyncio/tests/support/loop_test.h>
+#include <asyncio/tests/support/messages.h>
 #include <asyncio/tests/support/socket_pair.h>
 
 namespace asyncio::test {
@@ -30,20 +31,6 @@ std::string backend_under_test() {
 std::size_t open_descriptors() {
   const std::filesystem::directory_iterator all{"/proc/self/fd"};
   return static_cast<std::size_t>(std::distance(begin(all), end(all)));
-}
-
-template <class F>
-std::string backend_error_of(F&& call) {
-  try {
-    call();
-  } catch (const BackendError& error) {
-    return error.what();
-  }
-  return "nothing was thrown";
-}
-
-bool contains(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
 }
 
 /// A backend that cannot be made.
@@ -86,7 +73,7 @@ TEST_F(CreationConformance, L37_ANameGivenInCodeWinsOverTheEnvironment) {
 
 TEST_F(CreationConformance, L37_AnUnknownNameIsAnErrorListingThoseCompiledIn) {
   for (const char* unknown : {"kqueue", "EV", "ev ", "none"}) {
-    const std::string message = backend_error_of([&] { make_backend(unknown); });
+    const std::string message = message_of<BackendError>([&] { make_backend(unknown); });
     EXPECT_TRUE(contains(message, std::string{"'"} + unknown + "'")) << message;
     for (const std::string& name : available_backends()) {
       EXPECT_TRUE(contains(message, name)) << message;
@@ -166,10 +153,10 @@ TEST_F(CreationConformanceDeathTest, L37_ANamedOneThatCannotBeMadeIsAnErrorWitho
           std::fprintf(stderr, "%s\n", message.c_str());
           std::exit(number);
         };
-        check(1, backend_error_of([] { make_backend("shiny"); }));
+        check(1, message_of<BackendError>([] { make_backend("shiny"); }));
         ::setenv("ASYNCIO_BACKEND", "shiny", 1);
-        check(2, backend_error_of([] { make_backend("auto"); }));
-        check(3, backend_error_of([] { asyncio::run([] {}); }));
+        check(2, message_of<BackendError>([] { make_backend("auto"); }));
+        check(3, message_of<BackendError>([] { asyncio::run([] {}); }));
         std::exit(0);
       },
       exited_well, "");
@@ -180,7 +167,8 @@ TEST_F(CreationConformanceDeathTest, L37_AFactoryThatGivesNothingHasFailed) {
       {
         ::unsetenv("ASYNCIO_BACKEND");
         register_backend({"empty", 1001, [] { return std::unique_ptr<EventLoopInterface>{}; }});
-        if (!contains(backend_error_of([] { make_backend("empty"); }), "'empty'")) std::exit(1);
+        if (!contains(message_of<BackendError>([] { make_backend("empty"); }), "'empty'"))
+          std::exit(1);
         run_and_tell();
       },
       exited_well, "'empty'.*\n.*ran on ");
@@ -204,7 +192,7 @@ TEST_F(CreationConformanceDeathTest, L37_AnEnvironmentThatNamesAnUnknownOneIsAnE
   EXPECT_EXIT(
       {
         ::setenv("ASYNCIO_BACKEND", "kqueue", 1);
-        const std::string message = backend_error_of([] { asyncio::run([] {}); });
+        const std::string message = message_of<BackendError>([] { asyncio::run([] {}); });
         std::fprintf(stderr, "%s\n", message.c_str());
         std::exit(contains(message, "ASYNCIO_BACKEND") ? 0 : 1);
       },

@@ -12,6 +12,7 @@
 
 #include <asyncio/asyncio.h>
 #include <asyncio/tests/support/loop_test.h>
+#include <asyncio/tests/support/messages.h>
 #include <asyncio/tests/support/socket_pair.h>
 
 namespace asyncio::test {
@@ -27,20 +28,6 @@ class TurnConformance : public LoopTest {
   /// As a program that has set none.
   void no_exception_handler() { loop().set_exception_handler(nullptr); }
 };
-
-bool contains(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
-}
-
-template <class E, class F>
-std::string message_of(F&& call) {
-  try {
-    call();
-  } catch (const E& error) {
-    return error.what();
-  }
-  return "nothing was thrown";
-}
 
 // ---- L31: the order of a turn ----------------------------------------------------------------------
 

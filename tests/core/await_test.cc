@@ -6,6 +6,7 @@
 
 #include <asyncio/asyncio.h>
 #include <asyncio/tests/support/loop_test.h>
+#include <asyncio/tests/support/messages.h>
 #include <asyncio/tests/support/scale.h>
 
 namespace asyncio::test {
@@ -14,20 +15,6 @@ namespace {
 using namespace std::chrono_literals;
 
 class AwaitTest : public LoopTest {};
-
-template <class E, class F>
-std::string message_of(F&& f) {
-  try {
-    f();
-  } catch (const E& error) {
-    return error.what();
-  }
-  return "nothing was thrown";
-}
-
-bool contains(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
-}
 
 TEST_F(AwaitTest, S31_AwaitOfItselfIsADeadlockError) {
   run([] {

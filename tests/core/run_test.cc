@@ -8,6 +8,7 @@
 
 #include <asyncio/asyncio.h>
 #include <asyncio/tests/support/loop_test.h>
+#include <asyncio/tests/support/messages.h>
 
 namespace asyncio::test {
 namespace {
@@ -15,20 +16,6 @@ namespace {
 using namespace std::chrono_literals;
 
 class RunTest : public LoopTest {};
-
-template <class E, class F>
-std::string message_of(F&& f) {
-  try {
-    f();
-  } catch (const E& error) {
-    return error.what();
-  }
-  return "nothing was thrown";
-}
-
-bool contains(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
-}
 
 // Parks the task for good: nothing will ever wake it.
 [[gnu::noinline]] void wait_for_nothing() {

@@ -6,6 +6,7 @@
 
 #include <asyncio/asyncio.h>
 #include <asyncio/tests/support/loop_test.h>
+#include <asyncio/tests/support/messages.h>
 
 namespace asyncio::test {
 namespace {
@@ -13,10 +14,6 @@ namespace {
 using namespace std::chrono_literals;
 
 class ShutdownTest : public LoopTest {};
-
-bool contains(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
-}
 
 TEST_F(ShutdownTest, C54_LeftoverThatNeedsTimeForItsCleanupGetsIt) {
   bool cleaned = false;

@@ -3,6 +3,7 @@
 
 #include <asyncio/asyncio.h>
 #include <asyncio/tests/support/loop_test.h>
+#include <asyncio/tests/support/messages.h>
 #include <asyncio/tests/support/socket_pair.h>
 
 namespace asyncio::test {
@@ -11,10 +12,6 @@ namespace {
 using namespace std::chrono_literals;
 
 class TaskStatsTest : public LoopTest {};
-
-bool contains(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
-}
 
 TEST_F(TaskStatsTest, TimesTellCreationStartAndEnd) {
   run([&] {

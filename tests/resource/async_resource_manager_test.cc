@@ -10,6 +10,7 @@
 
 #include <asyncio/asyncio.h>
 #include <asyncio/tests/support/loop_test.h>
+#include <asyncio/tests/support/messages.h>
 
 namespace asyncio::test {
 namespace {
@@ -59,22 +60,6 @@ class AsyncResourceManagerTest : public LoopTest {
 
   Log log;
 };
-
-// What a call says when it throws E.
-template <class E, class F>
-std::string error_of(F&& call) {
-  try {
-    call();
-  } catch (const E& error) {
-    return error.what();
-  }
-  ADD_FAILURE() << "must throw";
-  return "";
-}
-
-bool contains(std::string_view text, std::string_view part) {
-  return text.find(part) != std::string_view::npos;
-}
 
 // ---- Whose it is ---------------------------------------------------------------------------------
 
@@ -545,7 +530,7 @@ TEST_F(AsyncResourceManagerTest, ACloseThatFailedIsNotTriedAgain) {
 
 TEST_F(AsyncResourceManagerTest, AFailingCloseDoesNotReplaceTheErrorOfTheBody) {
   run([&] {
-    EXPECT_EQ("body", error_of<std::runtime_error>([&] {
+    EXPECT_EQ("body", message_of<std::runtime_error>([&] {
                 CancellationScope::run([&] {
                   add("a", [] { throw std::runtime_error("close"); });
                   throw std::runtime_error("body");
@@ -586,7 +571,7 @@ TEST_F(AsyncResourceManagerTest, OneThatIsClosedAlreadyIsLeftAlone) {
 TEST_F(AsyncResourceManagerTest, AddingOneThatAScopeHoldsIsAnError) {
   run([&] {
     const auto refused = [](const std::shared_ptr<AsyncResource>& resource) {
-      const std::string said = error_of<InvalidStateError>([&] { Manager::add(resource); });
+      const std::string said = message_of<InvalidStateError>([&] { Manager::add(resource); });
       EXPECT_TRUE(said.starts_with("AsyncResourceManager::add")) << said;
       EXPECT_TRUE(contains(said, "holds it already")) << said;
       EXPECT_TRUE(contains(said, "remove")) << said;
@@ -647,7 +632,7 @@ TEST_F(AsyncResourceManagerTest, AResourceAtTheAddressOfOneThatIsGoneIsAnother) 
 
 TEST_F(AsyncResourceManagerTest, AddingNothingIsAnErrorThatTeaches) {
   run([] {
-    const std::string said = error_of<std::invalid_argument>([] { Manager::add(nullptr); });
+    const std::string said = message_of<std::invalid_argument>([] { Manager::add(nullptr); });
     EXPECT_TRUE(said.starts_with("AsyncResourceManager::add")) << said;
     EXPECT_FALSE(Manager::remove(nullptr));
   });
@@ -655,7 +640,7 @@ TEST_F(AsyncResourceManagerTest, AddingNothingIsAnErrorThatTeaches) {
 
 TEST_F(AsyncResourceManagerTest, OutsideATaskItIsAnErrorThatTeaches) {
   const auto check = [&] {
-    const std::string said = error_of<NotInTaskError>([&] { Manager::add(make("a")); });
+    const std::string said = message_of<NotInTaskError>([&] { Manager::add(make("a")); });
     EXPECT_TRUE(said.starts_with("AsyncResourceManager::add")) << said;
     EXPECT_TRUE(contains(said, "create_task")) << said;
   };
@@ -665,7 +650,7 @@ TEST_F(AsyncResourceManagerTest, OutsideATaskItIsAnErrorThatTeaches) {
     bool called = false;
     call_soon([&] {
       check();
-      EXPECT_TRUE(error_of<NotInTaskError>([&] {
+      EXPECT_TRUE(message_of<NotInTaskError>([&] {
                     Manager::close_scope(scope);
                   }).starts_with("AsyncResourceManager::close_scope"));
       called = true;

@@ -14,6 +14,7 @@
 
 #include <asyncio/asyncio.h>
 #include <asyncio/tests/support/loop_test.h>
+#include <asyncio/tests/support/messages.h>
 #include <asyncio/tests/support/scale.h>
 
 namespace {
@@ -43,22 +44,6 @@ namespace {
 using namespace std::chrono_literals;
 
 class ContextTest : public LoopTest {};
-
-// What a call says when it throws E; "" if it does not.
-template <class E, class F>
-std::string error_of(F&& call) {
-  try {
-    call();
-  } catch (const E& error) {
-    return error.what();
-  }
-  ADD_FAILURE() << "must throw";
-  return "";
-}
-
-bool contains(std::string_view text, std::string_view part) {
-  return text.find(part) != std::string_view::npos;
-}
 
 // Tells how often it was copied; moves are free.
 struct Counted {
@@ -157,7 +142,7 @@ TEST_F(ContextTest, S49_AValueThatIsNothingIsAValue) {
 TEST_F(ContextTest, AnotherTypeIsABadAnyCastThatNamesTheKeyAndBothTypes) {
   run([] {
     set_context("user", "nobody");
-    const std::string said = error_of<std::bad_any_cast>([] { get_context<int>("user"); });
+    const std::string said = message_of<std::bad_any_cast>([] { get_context<int>("user"); });
     EXPECT_TRUE(contains(said, "get_context")) << said;
     EXPECT_TRUE(contains(said, "'user'")) << said;
     EXPECT_TRUE(contains(said, "std::")) << "readable: " << said;
@@ -172,7 +157,8 @@ TEST_F(ContextTest, AnotherTypeIsABadAnyCastThatNamesTheKeyAndBothTypes) {
 TEST_F(ContextTest, ANullPointerForTextIsAnErrorThatNamesTheKey) {
   run([] {
     const char* nothing = nullptr;
-    const std::string said = error_of<std::invalid_argument>([&] { set_context("user", nothing); });
+    const std::string said =
+        message_of<std::invalid_argument>([&] { set_context("user", nothing); });
     EXPECT_TRUE(contains(said, "set_context")) << said;
     EXPECT_TRUE(contains(said, "'user'")) << said;
     EXPECT_FALSE(has_context("user"));
@@ -193,7 +179,7 @@ TEST_F(ContextTest, OutsideATaskEveryCallIsAnErrorThatNamesItAndTheWayOut) {
   };
   const auto check = [&] {
     for (const auto& [name, call] : calls) {
-      const std::string said = error_of<NotInTaskError>(call);
+      const std::string said = message_of<NotInTaskError>(call);
       EXPECT_TRUE(said.starts_with(name)) << said;
       EXPECT_TRUE(contains(said, "create_task")) << said;
     }
@@ -211,7 +197,7 @@ TEST_F(ContextTest, OutsideATaskEveryCallIsAnErrorThatNamesItAndTheWayOut) {
     settle();
     EXPECT_TRUE(called);
   });
-  const std::string said = error_of<NotInTaskError>([&] { var.reset(*token); });
+  const std::string said = message_of<NotInTaskError>([&] { var.reset(*token); });
   EXPECT_TRUE(said.starts_with("ContextVar::reset")) << said;
 }
 
@@ -699,16 +685,16 @@ TEST_F(ContextTest, ATokenIsGoodOnceInItsTaskAndForItsVariable) {
   const ContextVar<int> other{"other"};
   run([&] {
     const auto token = var.set(1);
-    std::string said = error_of<std::invalid_argument>([&] { other.reset(token); });
+    std::string said = message_of<std::invalid_argument>([&] { other.reset(token); });
     EXPECT_TRUE(contains(said, "ContextVar::reset of 'other'")) << said;
     EXPECT_TRUE(contains(said, "'var'")) << said;
     await(create_task([&] {
-      said = error_of<InvalidStateError>([&] { var.reset(token); });
+      said = message_of<InvalidStateError>([&] { var.reset(token); });
       EXPECT_TRUE(contains(said, "another task")) << said;
     }));
     EXPECT_EQ(1, var.get()) << "a refused token changes nothing";
     var.reset(token);
-    said = error_of<InvalidStateError>([&] { var.reset(token); });
+    said = message_of<InvalidStateError>([&] { var.reset(token); });
     EXPECT_TRUE(contains(said, "'var'")) << said;
     EXPECT_TRUE(contains(said, "used")) << said;
   });
