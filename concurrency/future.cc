@@ -8,18 +8,31 @@
 
 namespace asyncio::detail {
 
-FutureState::FutureState() : loop_(loop_or_throw("Future")) {}
+FutureState::FutureState()
+    : loop_(&loop_or_throw("Future")),
+      inbox_(&loop_->reactor().inbox()),
+      inbox_epoch_(inbox_->epoch()) {}
 
 FutureState::~FutureState() {
-  if (observed_ || Loop::current() != &loop_) return;
-  loop_.report("a future's exception was never looked at", exception_, nullptr);
+  if (observed_ || Loop::current() != loop_) return;
+  loop_->report("a future's exception was never looked at", exception_, nullptr);
 }
 
-void FutureState::check_settable(const char* call) const {
-  if (!loop_.on_own_thread()) {
+void FutureState::check_loop(const char* call) const {
+  if (!inbox_->on_owners_thread()) {
     throw InvalidStateError(std::string{call} +
                             " from a thread that is not the loop's: use call_soon_threadsafe(...)");
   }
+  if (!inbox_->is_open(inbox_epoch_)) {
+    throw ClosedError(
+        std::string{call} +
+        " when the future's loop is gone: set it before run() returns, or ask is_done() "
+        "of it");
+  }
+}
+
+void FutureState::check_settable(const char* call) const {
+  check_loop(call);
   if (done_) {
     throw InvalidStateError(std::string{call} +
                             " on a future that is done: a result is set once; ask is_done() first");
@@ -29,7 +42,7 @@ void FutureState::check_settable(const char* call) const {
 void FutureState::settle() noexcept {
   done_ = true;
   while (Waiter* waiter = waiters_.front()) wake(*waiter);
-  for (auto& callback : callbacks_) schedule_done_callback(loop_, std::move(callback));
+  for (auto& callback : callbacks_) schedule_done_callback(*loop_, std::move(callback));
   callbacks_.clear();
 }
 
@@ -70,7 +83,7 @@ void FutureState::wait() {
     spend_budget(self);
     return;
   }
-  if (self.loop != &loop_) {
+  if (self.loop != loop_) {
     throw InvalidStateError("await of a future that belongs to another loop");
   }
   Waiter waiter{WaitKind::future};
@@ -79,8 +92,9 @@ void FutureState::wait() {
 }
 
 void FutureState::add_done_callback(UniqueFunction<void()> callback) {
+  check_loop("Future::add_done_callback");
   if (done_) {
-    schedule_done_callback(loop_, std::move(callback));
+    schedule_done_callback(*loop_, std::move(callback));
   } else {
     callbacks_.push_back(std::move(callback));
   }

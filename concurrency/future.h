@@ -1,6 +1,7 @@
 // Future<T>: a result that somebody will set.
 #pragma once
 
+#include <cstdint>
 #include <exception>
 #include <functional>
 #include <memory>
@@ -18,6 +19,8 @@
 namespace asyncio {
 namespace detail {
 
+class Inbox;
+
 /// What of a future does not depend on T.
 class ASYNCIO_API FutureState {
  public:
@@ -28,7 +31,7 @@ class ASYNCIO_API FutureState {
   FutureState& operator=(const FutureState&) = delete;
 
   bool is_done() const noexcept { return done_; }
-  /// Throws: InvalidStateError if it is done, or on another thread.
+  /// Throws: InvalidStateError if it is done, or on another thread; ClosedError when its loop is gone.
   void check_settable(const char* call) const;
   /// Wakes who waits.
   void settle() noexcept;
@@ -40,7 +43,11 @@ class ASYNCIO_API FutureState {
   void add_done_callback(UniqueFunction<void()> callback);
 
  private:
-  Loop& loop_;
+  void check_loop(const char* call) const;
+
+  Loop* loop_;
+  Inbox* inbox_;  ///< of the loop; never freed, so it can tell when the loop is gone
+  std::uint64_t inbox_epoch_;
   List<Waiter> waiters_;
   std::vector<UniqueFunction<void()>> callbacks_;
   std::exception_ptr exception_;
@@ -68,7 +75,8 @@ class Future {
 
   /// Sets the result and wakes who awaits it, in order.  Future<void> takes no argument.
   /// Suspends: never.
-  /// Throws: InvalidStateError if it has been set or cancelled.
+  /// Throws: InvalidStateError if it has been set or cancelled, or from another thread; ClosedError
+  /// when its loop is gone.
   template <class... Value>
   requires((std::is_void_v<T> && sizeof...(Value) == 0) ||
            sizeof...(Value) == 1) void set_result(Value&&... value) const {

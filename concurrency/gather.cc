@@ -66,12 +66,7 @@ bool gather_wait(const std::vector<TaskControl*>& inputs, GatherStrategy strateg
                  GatherReport& report) {
   if (inputs.empty()) return false;
   TaskControl& self = enter_wait("gather");
-  for (const TaskControl* input : inputs) {
-    if (input->loop == self.loop || input->done()) continue;
-    throw InvalidStateError("gather of task '" + input->display_name() +
-                            "', which runs on another loop");
-  }
-  check_for_cycle(self, {inputs.data(), inputs.size()}, "gather");
+  check_awaitable(self, {inputs.data(), inputs.size()}, "gather");
 
   GatherWait wait{inputs, strategy == GatherStrategy::fail_fast};
   std::unordered_map<TaskControl*, std::size_t> first_place;

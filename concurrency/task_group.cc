@@ -18,8 +18,9 @@ void react_to_end(detail::Scope& scope, detail::TaskControl& child) {
 
 detail::GroupScope::GroupScope(Loop& owner_loop) noexcept : Scope(owner_loop) {
   name = "TaskGroup";
+  entered = true;  // by its owner, if at all: nobody else may
   on_child_end = &react_to_end;
-  on_orphaned = [](Scope& scope) { static_cast<GroupScope&>(scope).report_failures(); };
+  on_ended_from_outside = [](Scope& scope) { static_cast<GroupScope&>(scope).report_failures(); };
 }
 
 void detail::GroupScope::fail(std::exception_ptr exception) {
@@ -44,6 +45,21 @@ void detail::GroupScope::report_failures() noexcept {
   }
 }
 
+void detail::GroupScope::outlive_owner() noexcept {
+  static constexpr auto end = [](Scope& scope) {
+    auto& group = static_cast<GroupScope&>(scope);
+    group.report_failures();
+    group.unlink();
+    delete &group;
+  };
+  on_ended_from_outside = end;
+  on_child_end = [](Scope& scope, TaskControl& child) {
+    react_to_end(scope, child);
+    // With resources to close it waits for the scope around it, in which somebody may.
+    if (scope.living == 0 && !scope.ending && scope.on_leave == nullptr) end(scope);
+  };
+}
+
 // ---- TaskGroup -------------------------------------------------------------------------------------
 
 TaskGroup::TaskGroup() {
@@ -62,29 +78,22 @@ TaskGroup::TaskGroup(Nursery) {
 }
 
 TaskGroup::~TaskGroup() {
-  if (scope_ == nullptr) return;
+  scope_->closed = true;
   if (scope_->living != 0) {
     detail::cancel_node(*scope_, CancelReason::abandoned, "its TaskGroup was destroyed");
-    detail::TaskControl* self = detail::current_task_control();
-    if (self == nullptr || self->no_suspend != 0) {
-      // Nobody here may wait for them.  The scope stays until its last task has ended.
-      scope_->closed = true;
-      scope_->on_child_end = [](detail::Scope& scope, detail::TaskControl& child) {
-        react_to_end(scope, child);
-        if (scope.living != 0) return;
-        scope.loop.call_soon([orphan = static_cast<detail::GroupScope*>(&scope)] {
-          orphan->unlink();
-          delete orphan;
-        });
-      };
-      static_cast<void>(scope_.release());
-      return;
-    }
-    join_shielded(*self);
   }
-  if (detail::TaskControl* self = detail::current_task_control();
-      self != nullptr && scope_->on_leave != nullptr && !scope_->ended) {
+  detail::TaskControl* self = detail::current_task_control();
+  const bool may_wait = self != nullptr && self->no_suspend == 0;
+  if (may_wait) join_shielded(*self);
+  const bool in_other_hands = scope_->ending && scope_->parent != nullptr;
+  const bool has_resources = scope_->on_leave != nullptr && !scope_->ended;
+  if (scope_->living != 0 || in_other_hands || (has_resources && !may_wait)) {
+    scope_.release()->outlive_owner();
+    return;
+  }
+  if (has_resources) {
     const detail::NoCancel shielded{*self};
+    scope_->ended = true;
     scope_->on_leave(*scope_, scope_->effective);
   }
   scope_->report_failures();
@@ -92,6 +101,12 @@ TaskGroup::~TaskGroup() {
 }
 
 void TaskGroup::check_open() const {
+  const auto refuse = [] {
+    throw InvalidStateError(
+        "TaskGroup::spawn into a group that is closed: spawn before close() and before wait_all() "
+        "has returned");
+  };
+  if (scope_->ended) refuse();  // first: the loop may be gone
   if (!scope_->loop.on_own_thread()) {
     throw InvalidStateError(
         "TaskGroup::spawn from a thread that is not the loop's: use call_soon_threadsafe(...)");
@@ -104,11 +119,7 @@ void TaskGroup::check_open() const {
         "TaskGroup::spawn into a group that has failed: its tasks are being "
         "cancelled; wait_all() tells why");
   }
-  if (scope_->closed || scope_->ended) {
-    throw InvalidStateError(
-        "TaskGroup::spawn into a group that is closed: spawn before close() and "
-        "before wait_all() has returned");
-  }
+  if (is_closed()) refuse();
 }
 
 void TaskGroup::join_shielded(detail::TaskControl& self) {
@@ -160,6 +171,7 @@ void TaskGroup::finish_without_result(std::exception_ptr interrupted) {
   join_and_leave();
   if (!scope_->absorbs()) std::rethrow_exception(std::move(interrupted));
   scope_->caught = true;
+  if (scope_->deadline_hit) throw TimeoutException("the TaskGroup ran past its deadline");
   std::string message = "the TaskGroup was cancelled";
   if (!scope_->cause->text.empty()) message += ": " + scope_->cause->text;
   throw TaskCancelledException(message, scope_->cause);

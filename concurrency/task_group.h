@@ -31,6 +31,8 @@ struct ASYNCIO_API GroupScope : Scope {
   void throw_failures();
   /// Gives what nobody fetched to the loop's exception handler.
   void report_failures() noexcept;
+  /// Has nobody to own it from here on: frees itself once it has ended.
+  void outlive_owner() noexcept;
 
   std::vector<std::exception_ptr> failures;
   bool closed = false;  ///< takes no more tasks
@@ -63,7 +65,8 @@ class ASYNCIO_API ASYNCIO_API_STABLE TaskGroup {
   /// A failing child makes the body's next suspending call throw Cancelled; a failing body cancels
   /// the children.
   /// Throws: ExceptionGroup with every failure, the body's own among them, in the order they
-  /// happened; TaskCancelledException if cancel() interrupted the body; Cancelled if the caller is
+  /// happened; TaskCancelledException if cancel() interrupted the body; TimeoutException if the
+  /// deadline given to its scope did; Cancelled if the caller is
   /// being cancelled and nothing failed.
   template <class F>
   static auto run(F&& body) -> std::invoke_result_t<F&, TaskGroup&>;
@@ -92,7 +95,7 @@ class ASYNCIO_API ASYNCIO_API_STABLE TaskGroup {
   /// The children that are alive.
   std::size_t task_count() const noexcept { return scope_->living; }
   std::vector<AnyTask> tasks() const;
-  bool is_closed() const noexcept { return scope_->closed || scope_->ended; }
+  bool is_closed() const noexcept { return scope_->closed || scope_->ending || scope_->ended; }
   /// Has the group been cancelled: by cancel(), by a failure, or from outside?
   bool is_cancelled() const noexcept { return scope_->effective; }
 

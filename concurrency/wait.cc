@@ -53,7 +53,7 @@ void wait_for_some(const std::vector<TaskControl*>& inputs, ReturnWhen when) {
     throw std::invalid_argument("wait({}) would wait for nothing: pass at least one task");
   }
   TaskControl& self = enter_wait("wait");
-  check_for_cycle(self, {inputs.data(), inputs.size()}, "wait");
+  check_awaitable(self, {inputs.data(), inputs.size()}, "wait");
   SomeWait wait{inputs, when};
   wait.pending = inputs.size();
   for (const TaskControl* input : inputs) {
@@ -73,29 +73,32 @@ void wait_for_some(const std::vector<TaskControl*>& inputs, ReturnWhen when) {
 }
 
 struct CompletionOrder::Member : CompletionNode {
-  Member(CompletionOrder& owner, std::size_t place, TaskControl& which) noexcept
+  Member(CompletionOrder& owner, std::size_t place) noexcept
       : CompletionNode([](CompletionNode& node, TaskControl&) {
           auto& member = static_cast<Member&>(node);
           member.order.ended_.push_back(member.index);
           if (member.order.waiter_ != nullptr) wake(*std::exchange(member.order.waiter_, nullptr));
         }),
         order(owner),
-        index(place),
-        keep(TaskRef::share(which)) {}
+        index(place) {}
   ~Member() { unlink(); }
   CompletionOrder& order;
   std::size_t index;
-  TaskRef keep;
 };
 
-CompletionOrder::CompletionOrder(const std::vector<TaskControl*>& inputs) {
-  for (std::size_t i = 0; i < inputs.size(); ++i) {
-    if (inputs[i]->done()) {
+CompletionOrder::CompletionOrder(std::vector<TaskControl*> inputs) : inputs_(std::move(inputs)) {
+  // Here, not before each wait: that would make n waits cost n times n.  A member that comes to await
+  // this task later is told so itself.
+  if (TaskControl* self = current_task_control()) {
+    check_awaitable(*self, {inputs_.data(), inputs_.size()}, "as_completed");
+  }
+  for (std::size_t i = 0; i < inputs_.size(); ++i) {
+    if (inputs_[i]->done()) {
       ended_.push_back(i);
       continue;
     }
-    members_.push_back(std::make_unique<Member>(*this, i, *inputs[i]));
-    inputs[i]->completions.push_back(*members_.back());
+    members_.push_back(std::make_unique<Member>(*this, i));
+    inputs_[i]->completions.push_back(*members_.back());
   }
 }
 
@@ -104,11 +107,12 @@ CompletionOrder::~CompletionOrder() = default;
 std::size_t CompletionOrder::next() {
   TaskControl& self = enter_wait("as_completed");
   if (ended_.empty()) {
-    struct OrderWaiter : Waiter {
+    struct OrderWaiter : TaskSet, Waiter {
       explicit OrderWaiter(CompletionOrder& owner) noexcept
-          : Waiter(WaitKind::tasks, &none), order(owner) {}
+          : TaskSet{owner.inputs_.data(), owner.inputs_.size()},
+            Waiter(WaitKind::tasks, static_cast<TaskSet*>(this)),
+            order(owner) {}
       CompletionOrder& order;
-      TaskSet none{nullptr, 0};
     } waiter{*this};
     waiter.abort = [](Waiter& aborted) noexcept {
       static_cast<OrderWaiter&>(aborted).order.waiter_ = nullptr;

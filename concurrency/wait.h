@@ -35,7 +35,9 @@ ASYNCIO_API void wait_for_some(const std::vector<TaskControl*>& inputs, ReturnWh
 /// Collects tasks in the order they end.
 class ASYNCIO_API CompletionOrder {
  public:
-  explicit CompletionOrder(const std::vector<TaskControl*>& inputs);
+  /// Requires: the inputs live as long as this.
+  /// Throws: as as_completed().
+  explicit CompletionOrder(std::vector<TaskControl*> inputs);
   ~CompletionOrder();
   CompletionOrder(const CompletionOrder&) = delete;
   CompletionOrder& operator=(const CompletionOrder&) = delete;
@@ -46,6 +48,7 @@ class ASYNCIO_API CompletionOrder {
 
  private:
   struct Member;
+  std::vector<TaskControl*> inputs_;
   std::vector<std::unique_ptr<Member>> members_;
   std::deque<std::size_t> ended_;
   Waiter* waiter_ = nullptr;
@@ -55,7 +58,8 @@ class ASYNCIO_API CompletionOrder {
 /// Waits until `when` holds; cancels nothing, also when the caller is cancelled.
 /// Suspends: unless it holds already.
 /// Cancels: Cancelled; the tasks go on.
-/// Throws: std::invalid_argument for no tasks; DeadlockError; NotInTaskError.
+/// Throws: std::invalid_argument for no tasks; DeadlockError; InvalidStateError for a task of another
+/// loop; NotInTaskError.
 template <class T>
 WaitResult<T> wait(std::vector<Task<T>> tasks, ReturnWhen when = ReturnWhen::all_completed) {
   std::vector<detail::TaskControl*> inputs;
@@ -121,6 +125,8 @@ class AsCompleted {
   std::unique_ptr<detail::CompletionOrder> order_;
 };
 
+/// Throws: DeadlockError if the caller is among them, or awaited by one; InvalidStateError for a task
+/// of another loop.
 template <class T>
 AsCompleted<T> as_completed(std::vector<Task<T>> tasks) {
   return AsCompleted<T>{std::move(tasks)};

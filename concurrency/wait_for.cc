@@ -41,12 +41,8 @@ void wait_for_task(TaskControl& target, Duration limit) {
     spend_budget(self);
     return;
   }
-  if (target.loop != self.loop) {
-    throw InvalidStateError("wait_for of task '" + target.display_name() +
-                            "', which runs on another loop");
-  }
   TaskControl* const targets[] = {&target};
-  check_for_cycle(self, {targets, 1}, "wait_for");
+  check_awaitable(self, {targets, 1}, "wait_for");
   Wake outcome = Wake::completed;
   {
     JoinWaiter waiter{target};

@@ -50,8 +50,9 @@ template <class A, DurationLike D>
 ASYNCIO_API_STABLE decltype(auto) wait_for(A&& task_or_callable, D limit) {
   const Duration time = to_duration(limit);
   if constexpr (detail::IsTask<std::remove_cvref_t<A>>::value) {
-    detail::wait_for_task(task_or_callable.control(), time);
-    return detail::ended_result(std::forward<A>(task_or_callable));
+    auto keep = std::remove_cvref_t<A>{std::forward<A>(task_or_callable)};
+    detail::wait_for_task(keep.control(), time);
+    return detail::ended_result(std::forward<A>(keep));
   } else {
     detail::check_may_start(time);
     auto task = create_task(std::forward<A>(task_or_callable));

@@ -15,7 +15,12 @@ struct CallbackPost : detail::Post {
       : Post([](Post& post, detail::Loop* loop) {
           const std::unique_ptr<CallbackPost> self{static_cast<CallbackPost*>(&post)};
           // A loop that closed just after the poster looked may have left its inbox to another one.
-          if (loop != nullptr && loop->shared() == self->home) self->callback();
+          if (loop == nullptr || loop->shared() != self->home) return;
+          if (loop->winding_up()) {
+            loop->call_soon(std::move(self->callback));  // which holds it for the next run
+          } else {
+            self->callback();
+          }
         }),
         callback(std::move(function)),
         home(std::move(meant_for)) {}
@@ -132,7 +137,7 @@ std::vector<AnyTask> EventLoop::tasks() const {
 
 std::string EventLoop::dump() const { return loop_->dump(); }
 
-void EventLoop::after_fork() { loop_->reactor().after_fork(); }
+void EventLoop::after_fork() { loop_->after_fork(); }
 
 bool EventLoop::is_running() const noexcept { return loop_->running(); }
 

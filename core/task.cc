@@ -118,8 +118,9 @@ TaskStats AnyTask::stats() const {
 std::string AnyTask::wait_reason() const { return detail::wait_text(control()); }
 
 void await(const AnyTask& task) {
-  detail::join_task(task.control(), "await");
-  detail::check_result(task.control());
+  const AnyTask keep = task;
+  detail::join_task(keep.control(), "await");
+  detail::check_result(keep.control());
 }
 
 AnyTask current_task() {

@@ -166,7 +166,8 @@ ASYNCIO_API void abandon_prepared(TaskControl& control) noexcept;
 /// Hands the task over to its scope and the ready queue.
 ASYNCIO_API void start_task(TaskControl& control) noexcept;
 /// Throws DeadlockError if `self`, by waiting for all of `targets`, would wait for itself.
-ASYNCIO_API void check_for_cycle(TaskControl& self, const TaskSet& targets, const char* call);
+/// InvalidStateError if one that has not ended runs on another loop.
+ASYNCIO_API void check_awaitable(TaskControl& self, const TaskSet& targets, const char* call);
 /// Waits until the task has ended.  Every rule of await() but the result.
 ASYNCIO_API void join_task(TaskControl& target, const char* call);
 /// Throws unless the task completed; counts as having looked.
@@ -183,9 +184,13 @@ template <class Body, class R>
 void invoke_body(TaskControl& control, void* closure, bool run) {
   Body& body = *static_cast<Body*>(closure);
   struct Destroy {  // inside the task, also when the body throws or never ran
+    TaskControl& control;
     Body& body;
-    ~Destroy() { body.~Body(); }
-  } destroy{body};
+    ~Destroy() {
+      const NoCancel shielded{control};  // a cancel that is still pending must not throw out of it
+      body.~Body();
+    }
+  } destroy{control, body};
   if (run) {
     static_cast<TaskResult<R>&>(control).value.fill([&body]() -> R { return std::invoke(body); });
   }
@@ -255,17 +260,19 @@ auto create_task(F&& body, const TaskOptions& options) -> Task<detail::BodyResul
 /// for the task itself or a cycle of awaits; NotInTaskError outside a task.
 template <class T>
 ASYNCIO_API_STABLE T await(const Task<T>& task) {
-  detail::join_task(task.control(), "await");
-  detail::check_result(task.control());
-  return task.typed_control().value.get();
+  const Task<T> keep = task;
+  detail::join_task(keep.control(), "await");
+  detail::check_result(keep.control());
+  return keep.typed_control().value.get();
 }
 
 /// As above, and moves the result out: for results that cannot be copied.
 template <class T>
 T await(Task<T>&& task) {
-  detail::join_task(task.control(), "await");
-  detail::check_result(task.control());
-  return task.typed_control().value.take();
+  const Task<T> keep = std::move(task);
+  detail::join_task(keep.control(), "await");
+  detail::check_result(keep.control());
+  return keep.typed_control().value.take();
 }
 
 /// Waits for a task of any type, without its result.

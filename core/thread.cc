@@ -2,6 +2,7 @@
 
 #include <memory>
 
+#include <asyncio/core/errors.h>
 #include <asyncio/core/internal/loop.h>
 #include <asyncio/core/internal/thread_pool.h>
 
@@ -14,18 +15,18 @@ struct ThreadWait {
 };
 
 struct DonePost : Post {
-  DonePost(std::shared_ptr<ThreadWait> finished, std::shared_ptr<LoopShared> started_it)
+  DonePost(std::shared_ptr<ThreadWait> finished, std::weak_ptr<LoopShared> started_it)
       : Post([](Post& post, Loop* loop) {
           const std::unique_ptr<DonePost> self{static_cast<DonePost*>(&post)};
           // An abandoned thread may outlive its loop, and find another one behind its inbox.
-          if (loop == nullptr || loop->shared() != self->home) return;
+          if (loop == nullptr || loop->shared() != self->home.lock()) return;
           --loop->thread_jobs;
           if (Waiter* waiter = std::exchange(self->wait->waiter, nullptr)) wake(*waiter);
         }),
         wait(std::move(finished)),
         home(std::move(started_it)) {}
   std::shared_ptr<ThreadWait> wait;
-  std::shared_ptr<LoopShared> home;
+  std::weak_ptr<LoopShared> home;  // it is no source of wake-ups of its own: thread_jobs counts it
 };
 
 }  // namespace
@@ -51,10 +52,17 @@ void run_on_thread(UniqueFunction<void()> work, bool wait_to_the_end) {
   waiter.cancellable = !wait_to_the_end;
   waiter.abort = [](Waiter& aborted) noexcept {
     static_cast<ThreadWaiter&>(aborted).wait.waiter = nullptr;
+    aborted.unlink();
     return true;
   };
   wait->waiter = &waiter;
-  rethrow_cancel(self, suspend(self, waiter));
+  loop.thread_waiters.push_back(waiter);
+  const Wake outcome = suspend(self, waiter);
+  rethrow_cancel(self, outcome);
+  if (outcome == Wake::broken) {
+    throw InvalidStateError(
+        "to_thread in a forked child: the thread stayed with the parent; call it again");
+  }
 }
 
 }  // namespace asyncio::detail

@@ -97,6 +97,7 @@ std::size_t close_all(detail::TaskControl& self, detail::Scope& scope, bool canc
       detail::tell_of_resource(resource, detail::ResourceMoment::closed);
     } else {
       ++known.figures.failed;
+      known.orphans.emplace_back(held);
       detail::tell_of_resource(resource, detail::ResourceMoment::failed, failure);
       self.loop->report("close() of a " + detail::type_name(typeid(resource)) + where + " failed",
                         failure, nullptr);

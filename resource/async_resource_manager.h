@@ -46,7 +46,8 @@ class ASYNCIO_API ASYNCIO_API_STABLE AsyncResourceManager {
 
   static std::size_t resource_count(const CancellationScope& scope);
   static ResourceStats stats();
-  /// Resources that lost their scope without being closed, and are still open.
+  /// Resources that lost their scope and are still open: their close() failed, or their scope went with
+  /// a task that had to be abandoned.
   static std::vector<std::shared_ptr<AsyncResource>> detect_leaks();
 };
 

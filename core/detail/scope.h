@@ -68,7 +68,8 @@ struct ASYNCIO_API Scope : ScopeNode {
   void enter(TaskControl& self);
   /// Cancels what is left inside, joins it (shielded), and leaves.  Requires: innermost.
   void leave(TaskControl& self);
-  /// Parks the caller until no task is left inside.  Cancellable, unless under NoCancel.
+  /// Parks the caller until no task is left inside, also none that came when the last had ended and
+  /// the caller not yet run again.  Cancellable, unless under NoCancel.
   Wake join(TaskControl& self);
 
   /// Is a Cancelled that reaches this scope's edge its own (rule R7)?
@@ -89,6 +90,7 @@ struct ASYNCIO_API Scope : ScopeNode {
   List<Waiter> joiners;
   bool entered = false;
   bool joining = false;  ///< what is created in it now is born cancelled
+  bool ending = false;   ///< a group: the scope around it is ending it, or has
   bool ended = false;
   bool deadline_hit = false;
   bool caught = false;
@@ -96,9 +98,9 @@ struct ASYNCIO_API Scope : ScopeNode {
   void (*on_child_end)(Scope&, TaskControl&) = nullptr;
   /// Called when the scope is about to end, tasks joined: resources are closed here.
   void (*on_leave)(Scope&, bool cancelled) = nullptr;
-  /// Called when an enclosing scope has ended this one: its owner may not come any more, and the
-  /// loop may be gone before it does.
-  void (*on_orphaned)(Scope&) = nullptr;
+  /// Called last when an enclosing scope has ended this one, and may free it.  The owner may not come
+  /// any more, and the loop may be gone before it does.
+  void (*on_ended_from_outside)(Scope&) = nullptr;
   std::shared_ptr<void> resources;  ///< the resource module's list for this scope
   ScopeTimer deadline;
   List<ScopeNode> failed;  ///< tasks that failed and nobody has looked at yet

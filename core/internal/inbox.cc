@@ -52,6 +52,7 @@ Inbox& Inbox::open() {
   inbox->wake_fd_ = fd;
   ++inbox->epoch_;
   inbox->wake_requested_ = false;
+  inbox->signalled_ = false;
   inbox->claim();
   inbox->head_.store(nullptr, std::memory_order_release);
   return *inbox;

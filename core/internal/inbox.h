@@ -35,6 +35,11 @@ class Inbox {
 
   /// Wakes the loop.  Threads: any; async-signal-safe.
   void wake() noexcept;
+  /// Notes that a signal of the loop's has arrived, and wakes it.  Async-signal-safe.
+  void wake_for_signal() noexcept {
+    signalled_.store(true);
+    wake();
+  }
 
   /// Does this thread have the loop that has this inbox?  Threads: any, at any time.
   bool on_owners_thread() const noexcept {
@@ -45,6 +50,10 @@ class Inbox {
 
   // The loop's side.
   bool has_posts() const noexcept { return head_.load(std::memory_order_relaxed) != nullptr; }
+  /// Has a signal arrived since the last call?
+  bool take_signalled() noexcept {
+    return signalled_.load(std::memory_order_relaxed) && signalled_.exchange(false);
+  }
   /// Everything posted so far, oldest first.
   Post* take_all() noexcept;
   /// Between these two, posts write to wake_fd().  begin_sleep() is false if there is work already.
@@ -53,6 +62,10 @@ class Inbox {
   int wake_fd() const noexcept { return wake_fd_; }
   /// Differs between two loops that had this object one after the other.
   std::uint64_t epoch() const noexcept { return epoch_; }
+  /// Is the loop that had epoch() when it took this object still there?
+  bool is_open(std::uint64_t epoch) const noexcept {
+    return epoch == epoch_ && head_.load(std::memory_order_relaxed) != closed_mark();
+  }
   /// Empties the eventfd; false if it was empty.
   bool drain() noexcept;
   /// In the child of a fork: an eventfd of its own.
@@ -64,6 +77,7 @@ class Inbox {
   std::atomic<Post*> head_{nullptr};
   std::atomic<bool> sleeping_{false};
   std::atomic<bool> wake_requested_{false};
+  std::atomic<bool> signalled_{false};
   std::atomic<int> writers_{0};
   std::atomic<pthread_t> owner_{};
   int wake_fd_ = -1;

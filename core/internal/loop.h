@@ -101,6 +101,8 @@ class Loop {
   bool on_own_thread() const noexcept { return reactor_.inbox().on_owners_thread(); }
   bool running() const noexcept { return running_; }
   bool stopping() const noexcept { return stopping_; }
+  /// Do only tasks run, which are being unwound, and callbacks wait for the next run?
+  bool winding_up() const noexcept { return winding_up_; }
   std::uint64_t turn() const noexcept { return turns_; }
 
   // ---- Running (loop_turn.cc) ---------------------------------------------------------------------
@@ -110,6 +112,8 @@ class Loop {
   /// Throws NestedRunError if any loop runs on this thread.
   void check_not_nested(const char* call) const;
   void check_fork(const char* call) const;
+  /// In the child of a fork.
+  void after_fork();
   /// The calling thread is the loop's from now on.
   void claim_thread() noexcept { reactor_.inbox().claim(); }
 
@@ -162,6 +166,7 @@ class Loop {
   /// Sources that could wake a task although nothing is armed: worker threads, signals, handles.
   std::size_t foreign_sources = 0;
   std::size_t thread_jobs = 0;
+  List<Waiter> thread_waiters;
 
   LoopStatistics statistics() const;
   std::string dump() const;
@@ -177,6 +182,8 @@ class Loop {
   /// One turn after the other until `finished` or nothing is left.  True: finished.
   template <class Finished>
   bool drive(Finished&& finished);
+  template <class Finished>
+  bool drive_to(Finished&& finished);
   void run_ready() noexcept;
   void resume(TaskControl& task) noexcept;
   void form_batch() noexcept;
@@ -190,6 +197,7 @@ class Loop {
   void wind_up(bool hold_callbacks, bool interrupted);
   void close_root_resources(bool cancelled);
   void abandon_survivors();
+  void drop_callbacks() noexcept;
   ReadyNode* take_ready_callback() noexcept;
   void reset_root();
   TimePoint trim_stacks(TimePoint now) noexcept;
@@ -207,6 +215,7 @@ class Loop {
   std::array<ReadyList, 3> ready_;  ///< the next turn's, by priority
   std::size_t ready_count_ = 0;     ///< in ready_, not in batch_
   std::uint32_t slice_ = 0;         ///< direct switches left until the loop's own stack has a look
+  bool next_batch_ = false;         ///< in this turn tasks went on with the next one's snapshot
   std::uint64_t switches_ = 0;
   std::uint64_t turns_ = 0;
   Fiber main_fiber_;

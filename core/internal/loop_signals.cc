@@ -27,7 +27,6 @@ struct Route {
 };
 
 std::array<Route, signal_count> routes;
-std::atomic<bool> any_arrived{false};
 std::mutex router_mutex;
 
 // Async-signal-safe: atomics and a write(2).
@@ -36,8 +35,7 @@ void on_signal(int signo) {
   Inbox* inbox = route.inbox.load();
   if (inbox == nullptr) return;
   route.arrived.store(true);
-  any_arrived.store(true);
-  inbox->wake();
+  inbox->wake_for_signal();
 }
 
 void claim(int signo, Inbox& inbox) {
@@ -67,7 +65,6 @@ void give_back(int signo) noexcept {
   Route& route = routes[static_cast<std::size_t>(signo)];
   ::sigaction(signo, &route.before, nullptr);
   route.inbox.store(nullptr);
-  route.arrived.store(false);  // else every loop would go on looking for whose it is
 }
 
 }  // namespace
@@ -124,17 +121,13 @@ bool LoopSignals::remove_all(int signo) {
 }
 
 void LoopSignals::dispatch() {
-  if (!handlers_.empty() && any_arrived.load(std::memory_order_relaxed)) {
-    any_arrived.store(false);
+  if (loop_.reactor().inbox().take_signalled()) {
     for (const auto& [signo, list] : handlers_) {
       if (!routes[static_cast<std::size_t>(signo)].arrived.exchange(false)) continue;
       for (const Handler& handler : list) due_.emplace_back(signo, handler);
     }
-    // A signal of another loop cleared the shared flag with ours: it is that loop's again.
-    for (const Route& route : routes) {
-      if (route.arrived.load()) any_arrived.store(true);
-    }
   }
+  if (loop_.winding_up()) return;  // as every other callback, they wait for the next run
   while (!due_.empty() && !loop_.stopping()) {
     const auto [signo, handler] = std::move(due_.front());
     due_.pop_front();

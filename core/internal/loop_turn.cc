@@ -68,6 +68,7 @@ Loop::Loop(EventLoop& face, std::unique_ptr<EventLoopInterface> backend, const L
   thread_ = ThreadState::of_this_thread();
   root_ = std::make_unique<Scope>(*this);
   root_->name = "root";
+  root_->entered = true;
   const auto seed = options_.shuffle_seed ? options_.shuffle_seed : seed_from_environment();
   if (seed && *seed != 0) shuffle_.emplace(static_cast<std::minstd_rand::result_type>(*seed));
   stamp_ = reactor_.now();
@@ -110,6 +111,14 @@ void Loop::check_fork(const char* call) const {
   throw InvalidStateError(std::string{call} +
                           " in a forked child, on a loop made by the parent: call "
                           "loop.after_fork() first, or make a new loop");
+}
+
+void Loop::after_fork() {
+  reactor_.after_fork();
+  // The threads are the parent's.  The pool is leaked, for one of them may have held its lock.
+  static_cast<void>(threads_.release());
+  thread_jobs = 0;
+  while (Waiter* waiter = thread_waiters.front()) wake(*waiter, Wake::broken);
 }
 
 void Loop::stop() noexcept {
@@ -181,6 +190,7 @@ bool Loop::drive(Finished&& finished) {
     // 3.–5. Wait, if nothing is ready, and wake whom the descriptors concern.
     std::uint64_t limit = armed_before;
     if (!batch_.empty() || ready_count_ != 0 || posts_ != nullptr) {
+      stamp_ = reactor_.now();  // before the poll: it must have seen what deadlines are up against
       if (poll_due()) {
         ++backend_waits_;
         reactor_.wait(TimePoint::min());
@@ -190,10 +200,10 @@ bool Loop::drive(Finished&& finished) {
       // Nothing that was ready is left, so timers armed in step 1 come after all of it already.
       limit = reactor_.timers().next_sequence();
       if (!wait_or_finish()) return false;
+      stamp_ = reactor_.now();
     }
     // 6. Deadlines, after I/O: ready data beats a timeout of the same turn.
     if (reactor_.timers().empty()) continue;
-    stamp_ = reactor_.now();
     for (bool again = true; again;) {
       again = false;
       try {
@@ -204,6 +214,24 @@ bool Loop::drive(Finished&& finished) {
       }
     }
   }
+}
+
+// As drive(), whatever stop() says: it would only leave tasks behind.
+template <class Finished>
+bool Loop::drive_to(Finished&& finished) {
+  try {
+    do {
+      stopping_ = false;
+      if (drive(finished)) {
+        stopping_ = false;
+        return true;
+      }
+    } while (stopping_);
+  } catch (const BackendError&) {
+    stopping_ = false;
+    report("the backend failed while tasks were being ended", std::current_exception(), nullptr);
+  }
+  return false;
 }
 
 void Loop::form_batch() noexcept {
@@ -235,7 +263,8 @@ void Loop::run_ready() noexcept {
   // With a virtual clock or in debug mode every task is resumed from here, so that each turn is
   // exactly the six steps, and each slice can be timed.
   const bool direct = options_.clock == nullptr && !options_.debug;
-  while (!batch_.empty() && !stopping_) {
+  next_batch_ = false;
+  while (!batch_.empty() && !stopping_ && !next_batch_) {
     slice_ = direct ? slice_length_ : 0;
     ReadyNode& node = *batch_.pop_front();
     if (node.is_task) {
@@ -303,7 +332,7 @@ void Loop::take_posts() {
 
 bool Loop::poll_due() noexcept {
   if (options_.clock != nullptr || options_.debug) return true;
-  const TimePoint now = Clock::now();
+  const TimePoint now = stamp_;
   const Duration took = now - slice_began_;
   slice_began_ = now;
   if (took > slice_time) {
@@ -311,7 +340,8 @@ bool Loop::poll_due() noexcept {
   } else if (took < slice_time / 4) {
     slice_length_ = std::min(slice_length_ * 2, longest_slice);
   }
-  return now - last_poll_ >= poll_interval;
+  const bool deadline_passed = reactor_.fd_waiters() != 0 && reactor_.timers().earliest() <= now;
+  return deadline_passed || now - last_poll_ >= poll_interval;
 }
 
 bool Loop::could_be_woken() const noexcept {
@@ -374,16 +404,7 @@ void Loop::wind_up(bool hold_callbacks, bool interrupted) {
       bool over = false;
     } grace;
     reactor_.timers().arm(grace, deadline_after(reactor_.now(), options_.shutdown_grace));
-    while (root_->living != 0 && !grace.over) {
-      try {
-        drive([&] { return root_->living == 0 || grace.over; });
-      } catch (const BackendError&) {
-        report("the backend failed while tasks were being ended", std::current_exception(),
-               nullptr);
-        break;
-      }
-      stopping_ = false;  // a stop() now would only leave tasks behind
-    }
+    drive_to([&] { return root_->living == 0 || grace.over; });
     reactor_.timers().disarm(grace);
     if (root_->living != 0) abandon_survivors();
     close_root_resources(interrupted);
@@ -425,9 +446,7 @@ void Loop::close_root_resources(bool cancelled) {
       TaskPriority::system);
   closer.control().own_scope.shield = true;
   winding_up_ = false;
-  stopping_ = false;
-  drive([&] { return closer.is_done(); });
-  stopping_ = false;
+  if (!drive_to([&] { return closer.is_done(); })) abandon_survivors();
 }
 
 // They would not end in time: never resumed again, leaked with their stacks, and said so.
@@ -457,10 +476,26 @@ void Loop::abandon_survivors() {
 // A fresh root for the next run.
 void Loop::reset_root() {
   while (ScopeNode* node = root_->failed.pop_front()) report_ignored(*node->task);
+  root_->set_deadline(TimePoint::max());
+  root_->deadline_hit = false;
   root_->cause = nullptr;
   root_->cancel_called = false;
   root_->effective = false;
   root_->joining = false;
+}
+
+void Loop::drop_callbacks() noexcept {
+  for (ReadyList& list : ready_) batch_.splice_back(list);
+  ready_count_ = 0;
+  ReadyList all = std::exchange(batch_, {});
+  while (!all.empty()) {
+    ReadyNode& node = *all.pop_front();
+    if (node.is_task) {
+      make_ready(node);
+    } else {
+      delete static_cast<ReadyCallback*>(&node);
+    }
+  }
 }
 
 Loop::~Loop() {
@@ -469,18 +504,21 @@ Loop::~Loop() {
     std::abort();
   }
   try {
-    if (reactor_.forked()) reactor_.after_fork();  // the parent's kernel object must not notice
+    if (reactor_.forked()) after_fork();  // the parent's kernel object must not notice
   } catch (...) {
     report("a loop could not be detached from its parent process", std::current_exception(),
            nullptr);
   }
   {
     const RunGuard guard{*this};
-    if (root_->living != 0 || root_->on_leave != nullptr) wind_up(true, root_->living != 0);
-    reset_root();
-    for (ReadyList* list : {&batch_, &ready_[0], &ready_[1], &ready_[2]}) {
-      while (!list->empty()) delete static_cast<ReadyCallback*>(list->pop_front());
+    // What is destroyed here may start tasks; a few times, and then no more.
+    for (int round = 0; round == 0 || (root_->living != 0 && round < farewell_turns); ++round) {
+      if (root_->living != 0 || root_->on_leave != nullptr) wind_up(true, root_->living != 0);
+      reset_root();
+      drop_callbacks();
     }
+    if (root_->living != 0) abandon_survivors();
+    root_->ended = true;
     threads_.reset();
     signals_.reset();
     shared_->closed.store(true);

@@ -111,10 +111,12 @@ void Scope::enter(TaskControl& self) {
 }
 
 Wake Scope::join(TaskControl& self) {
-  if (living == 0) return Wake::completed;
-  Waiter waiter{WaitKind::scope, this};
-  joiners.push_back(waiter);
-  return suspend(self, waiter);
+  while (living != 0) {
+    Waiter waiter{WaitKind::scope, this};
+    joiners.push_back(waiter);
+    if (const Wake outcome = suspend(self, waiter); outcome != Wake::completed) return outcome;
+  }
+  return Wake::completed;
 }
 
 void Scope::leave(TaskControl& self) {
@@ -141,14 +143,16 @@ void end_groups_below(ScopeNode& node, TaskControl& self) {
   const NoCancel shielded{self};
   while (ScopeNode* child = node.children.front()) {
     auto& group = static_cast<Scope&>(*child);  // every task has been joined, so a group it is
-    cancel_node(group, CancelReason::parent, "the scope it was made in ended");
+    group.ending = true;
     group.joining = true;
+    cancel_node(group, CancelReason::parent, "the scope it was made in ended");
     group.join(self);
-    if (group.on_leave != nullptr) group.on_leave(group, true);
     group.ended = true;
-    if (group.on_orphaned != nullptr) group.on_orphaned(group);
+    if (group.on_leave != nullptr) group.on_leave(group, true);
+    group.loop.reactor().timers().disarm(group.deadline);
     group.unlink();
     group.parent = nullptr;
+    if (group.on_ended_from_outside != nullptr) group.on_ended_from_outside(group);
   }
 }
 

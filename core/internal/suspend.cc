@@ -149,6 +149,7 @@ void Loop::park(TaskControl& self) noexcept {
   ++self.suspensions;
   if (batch_.empty() && slice_ != 0 && ready_count_ != 0 && !reactor_.inbox().has_posts()) {
     form_batch();
+    next_batch_ = true;
   }
   if (slice_ == 0 || batch_.empty() || !batch_.front()->is_task || stopping_) {
     current_ = nullptr;

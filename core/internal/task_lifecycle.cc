@@ -177,6 +177,10 @@ void run_current_task() noexcept {
   }
   if (!run && task.own_scope.cause == nullptr)
     task.own_scope.cause = task.own_scope.visible_cause();
+  if (task.context != nullptr) {
+    const NoCancel shielded{task};
+    task.context.reset();  // its values' destructors are still the task's code
+  }
   if (!task.own_scope.children.empty()) [[unlikely]]
     end_groups_below(task.own_scope, task);
   while (HeldLock* lock = task.held_locks.pop_front()) lock->owner_died(*lock);
@@ -204,7 +208,6 @@ void Loop::task_ended(TaskControl& task, TaskState end) noexcept {
     task.done_callbacks.reset();
   }
   --alive_count_;
-  task.context.reset();
   dying_ = task.fiber;
   task.fiber = {};
   current_ = nullptr;  // what the result's destructor does happens in no task
@@ -278,11 +281,18 @@ bool awaits_tasks(const TaskControl& task) noexcept {
 }  // namespace
 
 // Walked only if somebody awaits `self` and a target awaits somebody: else no chain can lead back.
-void check_for_cycle(TaskControl& self, const TaskSet& targets, const char* call) {
+void check_awaitable(TaskControl& self, const TaskSet& targets, const char* call) {
   for (std::size_t i = 0; i < targets.count; ++i) {
-    if (targets.tasks[i] != &self) continue;
-    throw DeadlockError(std::string{call} + " of task '" + self.display_name() +
-                        "' by itself would never end: await it from another task");
+    const TaskControl& target = *targets.tasks[i];
+    if (&target == &self) {
+      throw DeadlockError(std::string{call} + " of task '" + self.display_name() +
+                          "' by itself would never end: await it from another task");
+    }
+    if (target.loop != self.loop && !target.done()) {
+      throw InvalidStateError(std::string{call} + " of task '" + target.display_name() +
+                              "', which runs on another loop: send its result over with "
+                              "call_soon_threadsafe(...)");
+    }
   }
   if (self.completions.empty()) return;
   const auto innocent = [](const TaskControl* target) { return !awaits_tasks(*target); };
@@ -317,13 +327,8 @@ void join_task(TaskControl& target, const char* call) {
     spend_budget(self);
     return;
   }
-  if (target.loop != self.loop) {
-    throw InvalidStateError(std::string{call} + " of task '" + target.display_name() +
-                            "', which runs on another loop: send its result over with "
-                            "call_soon_threadsafe(...)");
-  }
   TaskControl* const targets[] = {&target};
-  check_for_cycle(self, {targets, 1}, call);
+  check_awaitable(self, {targets, 1}, call);
   TaskWaiter waiter{target};
   waiter.abort = [](Waiter& aborted) noexcept {
     static_cast<CompletionNode&>(static_cast<TaskWaiter&>(aborted)).unlink();

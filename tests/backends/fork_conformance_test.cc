@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <string>
 
 #include <sys/wait.h>
@@ -149,6 +150,34 @@ TEST_F(ForkConformance, L22_AfterForkKeepsWakeUpsFromOtherThreadsApart) {
     expect_fine(child);
     EXPECT_EQ(9, to_thread([] { return 9; }));
   });
+}
+
+TEST_F(ForkConformance, L22_ThreadsStayWithTheParentAndNobodyWaitsForThem) {
+  run([&] {
+    std::mutex held;
+    std::unique_lock lock{held};
+    auto in_thread = create_task([&] {
+      to_thread([&] { const std::scoped_lock wait{held}; });
+      return true;
+    });
+    auto idle = create_task([] { to_thread([] {}); });
+    await(idle);
+    settle();
+    expect_fine(in_child([&] {
+      get_event_loop().after_fork();
+      check(1, throws<InvalidStateError>([&] { await(in_thread); }));
+      check(2, to_thread([] { return 5; }) == 5);
+    }));
+    lock.unlock();
+    EXPECT_TRUE(await(in_thread));
+  });
+}
+
+TEST_F(ForkConformance, L22_ALoopWithThreadsMayBeDestroyedInTheChild) {
+  auto parent = std::make_unique<EventLoop>(make_backend("auto"));
+  parent->run([] { to_thread([] {}); });
+  expect_fine(in_child([&] { parent.reset(); }));
+  parent->run([] { EXPECT_EQ(5, to_thread([] { return 5; })); });
 }
 
 TEST_F(ForkConformance, L22_TimersComeAlong) {

@@ -294,27 +294,17 @@ TEST_F(SignalConformance, L26_ASecondLoopOfTheSameThreadIsRefusedToo) {
 
 // ---- L27: SIGINT -----------------------------------------------------------------------------------
 
-/// Sends SIGINT to the process's main thread once `ready` is set and that thread is asleep, most
-/// likely; the tests hold whether it is or not.
-std::thread interrupter(const std::atomic<bool>& ready) {
-  return std::thread{[&ready, target = ::pthread_self()] {
-    while (!ready) std::this_thread::yield();
-    ::pthread_kill(target, SIGINT);
-  }};
-}
-
 TEST_F(SignalConformance, L27_SigintWakesTheLoopCancelsMainAndIsGivenBack) {
   ::signal(SIGINT, SIG_DFL);
-  std::atomic<bool> ready{false};
   bool unwound = false;
-  std::thread sender = interrupter(ready);
+  std::thread sender;
   try {
     asyncio::run([&] {
       struct Unwound {
         bool& flag;
         ~Unwound() { flag = true; }
       } mark{unwound};
-      ready = true;
+      sender = signal_when_parked(SIGINT);
       sleep(1h);  // real time
     });
     ADD_FAILURE() << "slept for an hour";
@@ -329,11 +319,10 @@ TEST_F(SignalConformance, L27_SigintWakesTheLoopCancelsMainAndIsGivenBack) {
 
 TEST_F(SignalConformance, L27_MainMayCleanUpAndReturnAValueAllTheSame) {
   ::signal(SIGINT, SIG_DFL);
-  std::atomic<bool> ready{false};
-  std::thread sender = interrupter(ready);
+  std::thread sender;
   const int result = asyncio::run([&] {
     try {
-      ready = true;
+      sender = signal_when_parked(SIGINT);
       sleep(1h);
     } catch (const Cancelled&) {
     }

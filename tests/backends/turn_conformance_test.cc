@@ -469,6 +469,38 @@ TEST_F(TurnConformance, L34_StopBeforeARunEndsOnlyTheNextOne) {
   EXPECT_EQ(1, ran);
 }
 
+TEST_F(TurnConformance, L34_WhileItsTasksAreUnwoundNoCallbackOfAnyKindRuns) {
+  std::string log;
+  LoopHandle handle = loop().handle();
+  loop().add_signal_handler(SIGUSR1, [&](int) { log += 's'; });
+  EXPECT_THROW(run([&] {
+                 create_task([&] {
+                   try {
+                     sleep(1h);
+                   } catch (const Cancelled&) {
+                     shield([&] {
+                       handle.post([&] { log += 'p'; });
+                       call_soon([&] { log += 'c'; });
+                       call_later(1ms, [&] { log += 't'; });
+                       ::raise(SIGUSR1);
+                       sleep(1s);
+                     });
+                     log += 'u';
+                     throw;
+                   }
+                 });
+                 settle();
+                 loop().stop();
+                 sleep(1h);
+               }),
+               InvalidStateError);
+  EXPECT_EQ("u", log);
+  run([] { sleep(1s); });
+  std::sort(log.begin(), log.end());
+  EXPECT_EQ("cpstu", log) << "what was held back comes in the next run, once";
+  loop().remove_signal_handler(SIGUSR1);
+}
+
 TEST_F(TurnConformance, L34_AfterAStopTimeGoesOnWhereItWas) {
   std::vector<Duration> fired;
   loop().call_later(10ms, [&] { fired.push_back(elapsed()); });
@@ -608,10 +640,7 @@ TEST_F(TurnConformance, L36_NoDeadlockWhileASignalHandlerIsThere) {
   run([&] {
     Event signalled;
     loop().add_signal_handler(SIGUSR1, [&](int) { signalled.set(); });
-    std::thread other([target = ::pthread_self()] {
-      for (int i = 0; i < 100; ++i) std::this_thread::yield();
-      ::pthread_kill(target, SIGUSR1);
-    });
+    std::thread other = signal_when_parked(SIGUSR1);
     signalled.wait();
     other.join();
     loop().remove_signal_handler(SIGUSR1);
@@ -625,7 +654,7 @@ TEST_F(TurnConformance, L36_NoDeadlockWhileATaskWaitsForASignal) {
   run([&] {
     auto waiter = create_task([] { return wait_signal({SIGUSR1}); });
     settle();
-    std::thread other([target = ::pthread_self()] { ::pthread_kill(target, SIGUSR1); });
+    std::thread other = signal_when_parked(SIGUSR1);
     EXPECT_EQ(SIGUSR1, await(waiter));
     other.join();
   });

@@ -439,5 +439,19 @@ TEST_F(DeadlineTest, C51_InAShieldInADestructorOnTheUnwindPathToo) {
   });
 }
 
+TEST_F(DeadlineTest, TheRootTakesOneForTheRunAndCannotBeEntered) {
+  run([&] {
+    call_soon([&] {
+      CancellationScope* root = CancellationScope::current();
+      root->set_deadline(get_event_loop().now() + 1s);
+      EXPECT_EQ(get_event_loop().now() + 1s, root->deadline());
+      EXPECT_THROW(root->enter([] {}), Error);
+    });
+    EXPECT_THROW(sleep(1h), Cancelled);
+    EXPECT_EQ(1s, elapsed());
+  });
+  run([&] { sleep(1h); });  // the next run has none
+}
+
 }  // namespace
 }  // namespace asyncio::test

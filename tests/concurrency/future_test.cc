@@ -1,6 +1,7 @@
 // Futures: set once, awaited by any number, and never left hanging.
 #include <exception>
 #include <memory>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -203,6 +204,26 @@ TEST_F(FutureTest, CancelReachesWhoAwaitsItAsAnError) {
       EXPECT_NE(std::string::npos, std::string{error.what()}.find("no need"));
     }
   });
+}
+
+TEST_F(FutureTest, OnceItsLoopIsGoneItTellsSo) {
+  std::optional<Future<int>> open;
+  std::optional<Future<int>> done;
+  run([&] {
+    open.emplace();
+    done.emplace();
+    done->set_result(1);
+  });
+  end_loop();
+  run([] {});  // another loop, with the inbox of the first
+  EXPECT_THROW(open->set_result(1), ClosedError);
+  EXPECT_THROW(open->set_exception(std::runtime_error("late")), ClosedError);
+  EXPECT_THROW(open->cancel(), ClosedError);
+  EXPECT_THROW(open->add_done_callback([] {}), ClosedError);
+  EXPECT_THROW(done->add_done_callback([] {}), ClosedError);
+  EXPECT_FALSE(open->is_done());
+  EXPECT_EQ(1, done->result());
+  EXPECT_FALSE(done->cancel());
 }
 
 TEST_F(FutureTest, ExceptionReachesEveryWaiter) {

@@ -1,10 +1,12 @@
 // wait() and as_completed(): looking on without cancelling.
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <vector>
 
 #include <asyncio/asyncio.h>
 #include <asyncio/tests/support/loop_test.h>
+#include <asyncio/tests/support/messages.h>
 
 namespace asyncio::test {
 namespace {
@@ -245,6 +247,47 @@ TEST_F(WaitTest, AsCompletedOfACancelledCallerLeavesTheTasksRunning) {
     caller.cancel();
     EXPECT_THROW(await(caller), TaskCancelledException);
     EXPECT_EQ(1, await(tasks[0]));
+  });
+}
+
+TEST_F(WaitTest, ATaskOfAnotherLoopIsRefusedByEveryCall) {
+  EventLoop other{make_backend("auto")};
+  const auto foreign = other.create_task([] { return 1; });
+  run([&] {
+    EXPECT_THROW(wait(std::vector{foreign}), InvalidStateError);
+    EXPECT_THROW(as_completed(std::vector{foreign}), InvalidStateError);
+    EXPECT_THROW(gather(foreign), InvalidStateError);
+    EXPECT_THROW(wait_for(foreign, 1s), InvalidStateError);
+    EXPECT_THROW(await(foreign), InvalidStateError);
+  });
+  other.run();
+  run([&] {  // one that has ended can be asked anywhere
+    EXPECT_EQ(1u, wait(std::vector{foreign}).done.size());
+    for (const Task<int>& task : as_completed(std::vector{foreign})) EXPECT_EQ(1, await(task));
+    EXPECT_EQ(1, wait_for(foreign, 1s));
+  });
+}
+
+TEST_F(WaitTest, AsCompletedRefusesToWaitForItself) {
+  run([&] {
+    std::optional<Task<void>> self;
+    self = create_task([&] { EXPECT_THROW(as_completed(std::vector{*self}), DeadlockError); });
+    await(*self);
+  });
+}
+
+TEST_F(WaitTest, AMemberOfAsCompletedCannotAwaitWhoGoesThroughThem) {
+  run([&] {
+    std::optional<Task<void>> parent;
+    parent = create_task([&] {
+      auto member = create_task([&] {
+        yield();
+        const std::string said = message_of<DeadlockError>([&] { await(*parent); });
+        EXPECT_TRUE(contains(said, "cycle")) << said;
+      });
+      for (const Task<void>& task : as_completed(std::vector{member})) await(task);
+    });
+    await(*parent);
   });
 }
 

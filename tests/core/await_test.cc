@@ -294,5 +294,26 @@ TEST_F(AwaitTest, TaskMayBeAwaitedByWhatItCreated) {
   });
 }
 
+TEST_F(AwaitTest, TheHandleItWasGivenMayGoMeanwhile) {
+  run([&] {
+    auto handle = std::make_unique<Task<std::string>>(create_task([] {
+      sleep(1s);
+      return std::string(100, 'x');
+    }));
+    auto untyped = std::make_unique<AnyTask>(*handle);
+    auto timed = std::make_unique<Task<std::string>>(*handle);
+    auto first = create_task([&] { return await(*handle); });
+    auto second = create_task([&] { await(*untyped); });
+    auto third = create_task([&] { return wait_for(*timed, 1h); });
+    settle();
+    handle.reset();
+    untyped.reset();
+    timed.reset();
+    EXPECT_EQ(std::string(100, 'x'), await(first));
+    await(second);
+    EXPECT_EQ(std::string(100, 'x'), await(third));
+  });
+}
+
 }  // namespace
 }  // namespace asyncio::test

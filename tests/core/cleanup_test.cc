@@ -1,6 +1,7 @@
 // The unwind of a cancelled task: swallowing it, replacing it, and cleanups that suspend.
 #include <exception>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <asyncio/asyncio.h>
@@ -277,6 +278,26 @@ TEST_F(CleanupTest, C33_TaskMadeByACleanupAtTheEndOfRunWorksToo) {
     settle();
   });
   EXPECT_EQ(3, result);
+}
+
+TEST_F(CleanupTest, C28_WhatTheBodyHeldMaySuspendWhenItGoesThoughACancelIsPending) {
+  run([&] {
+    struct SlowToGo {
+      explicit SlowToGo(std::string& where) : gone(&where) {}
+      SlowToGo(SlowToGo&& other) noexcept : gone(std::exchange(other.gone, nullptr)) {}
+      ~SlowToGo() {
+        if (gone == nullptr) return;
+        sleep(1s);
+        *gone = current_task().name();
+      }
+      std::string* gone;
+    };
+    std::string gone;
+    auto task = create_task([held = SlowToGo{gone}] { current_task().cancel(); }, "returned");
+    await(task);
+    EXPECT_EQ(TaskState::completed, task.state());
+    EXPECT_EQ("returned", gone);
+  });
 }
 
 TEST_F(CleanupTest, StackUnwindsInOrderThroughManySuspensions) {

@@ -700,5 +700,32 @@ TEST_F(ContextTest, ATokenIsGoodOnceInItsTaskAndForItsVariable) {
   });
 }
 
+// Suspends when it goes, and notes in which task that was.
+struct Farewell {
+  std::vector<std::string>& log;
+  ~Farewell() {
+    yield();
+    log.push_back(current_task().name());
+  }
+};
+
+TEST_F(ContextTest, ItsValuesGoInsideTheTaskBeforeItHasEnded) {
+  std::vector<std::string> log;
+  run([&] {
+    for (const bool cancelled : {false, true}) {
+      auto task = create_task(
+          [&] {
+            set_context("farewell", std::make_shared<Farewell>(log));
+            if (cancelled) current_task().cancel();
+          },
+          "owner");
+      task.add_done_callback([&] { log.push_back("done"); });
+      await(task);
+      settle();
+    }
+  });
+  EXPECT_EQ((std::vector<std::string>{"owner", "done", "owner", "done"}), log);
+}
+
 }  // namespace
 }  // namespace asyncio::test

@@ -1,6 +1,11 @@
 #include <asyncio/tests/support/loop_test.h>
 
+#include <atomic>
 #include <cstdlib>
+#include <utility>
+
+#include <pthread.h>
+#include <signal.h>
 
 namespace asyncio::test {
 
@@ -50,6 +55,15 @@ void settle() {
     yield();
     quiet = loop.statistics().ready == 0 ? quiet + 1 : 0;
   }
+}
+
+std::thread signal_when_parked(int signo) {
+  auto parked = std::make_shared<std::atomic<bool>>(false);
+  call_soon([parked] { *parked = true; });
+  return std::thread{[parked, signo, target = ::pthread_self()] {
+    while (!*parked) std::this_thread::yield();
+    ::pthread_kill(target, signo);
+  }};
 }
 
 void Sequencer::step(int n) {

@@ -4,6 +4,7 @@
 #include <concepts>
 #include <memory>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -52,6 +53,11 @@ class LoopTest : public testing::Test {
 
 /// Lets everything run that can run without time passing.
 void settle();
+
+/// A thread that sends `signo` to this one, once the current task is parked: the loop is asleep by
+/// then, most likely.  (Not before: what arrives while a task runs, the thread sanitizer keeps back
+/// until that task runs again.)
+std::thread signal_when_parked(int signo);
 
 /// Forces an order between tasks: each calls step(n) where its part n begins.
 class Sequencer {
