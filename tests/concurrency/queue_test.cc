@@ -236,6 +236,32 @@ TEST_F(QueueTest, P21_ClosingTwiceIsOnce) {
   });
 }
 
+TEST_F(QueueTest, P22_AnEndThatGoesEndsTheOther) {
+  run([] {
+    Queue<int> queue{1};
+    std::vector<int> got;
+    auto receiver = create_task([&] {
+      try {
+        for (;;) got.push_back(queue.get());
+      } catch (const ClosedError&) {
+        got.push_back(-1);
+      }
+    });
+    for (int i = 0; i < 3; ++i) queue.put(i);
+    queue.close();  // the sender is through: the receiver gets the rest, then the end
+    await(receiver);
+    EXPECT_EQ((std::vector<int>{0, 1, 2, -1}), got);
+
+    Queue<int> unwanted{1};
+    unwanted.put(0);
+    auto sender = create_task([&] { EXPECT_THROW(unwanted.put(1), ClosedError); });
+    settle();
+    unwanted.close_now();  // the receiver is through: a sender that waits is told
+    await(sender);
+    EXPECT_THROW(unwanted.put(2), ClosedError);
+  });
+}
+
 // ---- Work that is counted ------------------------------------------------------------------------
 
 TEST_F(QueueTest, P23_JoinWaitsForEveryItem) {

@@ -702,6 +702,9 @@ TEST_F(ContextTest, ATokenIsGoodOnceInItsTaskAndForItsVariable) {
 
 // Suspends when it goes, and notes in which task that was.
 struct Farewell {
+  explicit Farewell(std::vector<std::string>& shared_log) : log(shared_log) {}
+  Farewell(const Farewell&) = delete;
+  Farewell& operator=(const Farewell&) = delete;
   std::vector<std::string>& log;
   ~Farewell() {
     yield();

@@ -2,8 +2,6 @@
 #include <cstdio>
 #include <vector>
 
-#include <unistd.h>
-
 #include <asyncio/asyncio.h>
 #include <asyncio/core/internal/loop.h>
 #include <asyncio/tests/support/loop_test.h>
@@ -18,16 +16,6 @@ class ManyTasksTest : public LoopTest {
  protected:
   ManyTasksTest() { real_time(); }
 };
-
-// Memory of this process that is in RAM.
-std::size_t resident_bytes() {
-  std::size_t pages = 0;
-  if (std::FILE* file = std::fopen("/proc/self/statm", "r")) {
-    if (std::fscanf(file, "%*u %zu", &pages) != 1) pages = 0;
-    std::fclose(file);
-  }
-  return pages * static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
-}
 
 // Holds many tasks, costs each of them what a wait costs, and lets go of all at once.
 class Crowd {

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstdio>
 
+#include <unistd.h>
+
 #include <asyncio/core/internal/sanitizers.h>
 
 #if __has_include(<valgrind/valgrind.h>)
@@ -30,6 +32,15 @@ std::size_t scaled(std::size_t full) {
   const std::size_t part = std::max<std::size_t>(full / divisor, 1);
   std::printf("scaled down from %zu to %zu: this build or run is watched\n", full, part);
   return part;
+}
+
+std::size_t resident_bytes() {
+  std::size_t pages = 0;
+  if (std::FILE* file = std::fopen("/proc/self/statm", "r")) {
+    if (std::fscanf(file, "%*u %zu", &pages) != 1) pages = 0;
+    std::fclose(file);
+  }
+  return pages * static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
 }
 
 }  // namespace asyncio::test
