@@ -1,5 +1,6 @@
 #include <asyncio/concurrency/task_group.h>
 
+#include <asyncio/core/detail/observation_hooks.h>
 #include <asyncio/core/errors.h>
 #include <asyncio/core/internal/loop.h>
 
@@ -48,6 +49,7 @@ void detail::GroupScope::report_failures() noexcept {
 void detail::GroupScope::outlive_owner() noexcept {
   static constexpr auto end = [](Scope& scope) {
     auto& group = static_cast<GroupScope&>(scope);
+    if (!group.ending) tell_of_scope(group, ScopeMoment::left);  // else it has been told
     group.report_failures();
     group.unlink();
     delete &group;
@@ -69,6 +71,7 @@ TaskGroup::TaskGroup() {
   scope_->parent = self.scope;
   self.scope->children.push_back(*scope_);
   scope_->effective = scope_->visible_parent_cancelled();
+  detail::tell_of_scope(*scope_, detail::ScopeMoment::entered);
 }
 
 TaskGroup::TaskGroup(Nursery) {
@@ -96,6 +99,8 @@ TaskGroup::~TaskGroup() {
     scope_->ended = true;
     scope_->on_leave(*scope_, scope_->effective);
   }
+  const bool nursery = scope_->task != nullptr;
+  if (!nursery && !scope_->ending) detail::tell_of_scope(*scope_, detail::ScopeMoment::left);
   scope_->report_failures();
   scope_->unlink();
 }

@@ -1,5 +1,6 @@
 #include <asyncio/concurrency/wait_for.h>
 
+#include <sstream>
 #include <string>
 
 #include <asyncio/core/internal/loop.h>
@@ -56,8 +57,10 @@ void wait_for_task(TaskControl& target, Duration limit) {
   rethrow_cancel(self, outcome);
   if (target.state() != TaskState::cancelled) return;
   if (self.scope->effective) enter_wait("wait_for");  // cancelled while it joined: that comes first
-  throw TimeoutException("wait_for: task '" + target.display_name() + "' did not end within " +
-                         std::to_string(std::chrono::duration<double>(limit).count()) + " s");
+  std::ostringstream message;
+  message << "wait_for: task '" << target.display_name() << "' did not end within "
+          << std::chrono::duration<double>(limit).count() << " s";
+  throw TimeoutException(message.str());
 }
 
 }  // namespace asyncio::detail

@@ -95,6 +95,11 @@ ASYNCIO_API_STABLE T get_context(std::string_view key, T fallback = {}) {
   return detail::typed_context<T>(key, std::move(fallback), "get_context");
 }
 
+/// The text under `key`: set_context() stores it as a std::string.
+inline std::string get_context(std::string_view key, const char* fallback) {
+  return get_context<std::string>(key, fallback);
+}
+
 /// Is there a value, own or inherited?  An empty std::any counts.
 ASYNCIO_API ASYNCIO_API_STABLE bool has_context(std::string_view key);
 

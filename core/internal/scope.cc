@@ -150,6 +150,7 @@ void end_groups_below(ScopeNode& node, TaskControl& self) {
     group.ended = true;
     if (group.on_leave != nullptr) group.on_leave(group, true);
     group.loop.reactor().timers().disarm(group.deadline);
+    tell_of_scope(group, ScopeMoment::left);
     group.unlink();
     group.parent = nullptr;
     if (group.on_ended_from_outside != nullptr) group.on_ended_from_outside(group);

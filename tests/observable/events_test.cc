@@ -341,6 +341,40 @@ TEST_F(EventsTest, AScopeLeftByAnErrorIsLeft) {
   });
 }
 
+TEST_F(EventsTest, AGroupIsOneOfEveryKindAndIsLeftOnceHoweverItEnds) {
+  run([&] {
+    const Log once{"TaskGroup entered", "TaskGroup left"};
+    TaskGroup::run([](TaskGroup&) {});
+    EXPECT_EQ(once, std::exchange(recorder->log, {}));
+    {
+      TaskGroup object;
+      object.wait_all();
+    }
+    EXPECT_EQ(once, std::exchange(recorder->log, {}));
+
+    auto in_callback = std::make_shared<TaskGroup>();
+    call_soon([&] { in_callback.reset(); });
+    settle();
+    EXPECT_EQ(once, std::exchange(recorder->log, {}));
+
+    auto alive = std::make_shared<TaskGroup>();
+    alive->spawn([] { sleep(1h); }, "task");
+    settle();
+    call_soon([&] { alive.reset(); });
+    settle();
+    EXPECT_EQ((Log{"TaskGroup entered", "task created", "task started", "TaskGroup cancelled",
+                   "task cancelled", "TaskGroup left"}),
+              std::exchange(recorder->log, {}));
+
+    std::shared_ptr<TaskGroup> outlived;
+    CancellationScope::run([&] { outlived = std::make_shared<TaskGroup>(); }, {.name = "scope"});
+    outlived.reset();
+    EXPECT_EQ((Log{"scope entered", "TaskGroup entered", "TaskGroup cancelled", "TaskGroup left",
+                   "scope left"}),
+              recorder->log);
+  });
+}
+
 TEST_F(EventsTest, AScopeIsLeftAfterItsTasksHaveEnded) {
   run([&] {
     CancellationScope::run(

@@ -61,6 +61,9 @@ TEST_F(ContextTest, GivesWhatWasSetAndElseTheFallback) {
     EXPECT_EQ(7, get_context<int>("user"));
     EXPECT_EQ(7, get_context("user", 8));
     EXPECT_EQ(8, get_context("nobody", 8));
+    set_context("text", "set");
+    EXPECT_EQ("set", get_context("text", "fallback"));
+    EXPECT_EQ("fallback", get_context("nobody", "fallback"));
     EXPECT_EQ(0, get_context<int>("nobody"));
     EXPECT_EQ("", get_context<std::string>("nobody"));
     set_context("user", 9);
