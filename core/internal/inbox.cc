@@ -19,7 +19,14 @@ struct IdleInboxes {
 };
 // Leaked on purpose: threads may post, and be refused, while statics are destroyed.
 IdleInboxes& idle_inboxes() {
-  static auto* list = new IdleInboxes;
+  static IdleInboxes* list = nullptr;
+  [[maybe_unused]] static const bool made = [] {
+    const auto make = [] { list = new IdleInboxes; };
+    make();
+    // In the child of a fork, a thread that stayed behind may hold the old one's lock.
+    ::pthread_atfork(nullptr, nullptr, make);
+    return true;
+  }();
   return *list;
 }
 
@@ -128,6 +135,9 @@ bool Inbox::drain() noexcept {
 }
 
 void Inbox::after_fork() {
+  // Threads that were in the middle of wake() stayed with the parent.
+  writers_.store(0);
+  sleeping_.store(false);
   const int fd = make_eventfd();
   ::close(wake_fd_);
   wake_fd_ = fd;

@@ -466,6 +466,7 @@ TEST_F(DescriptorConformance, L17_ClosingAWatchedDescriptorSilentlyDisturbsNobod
     SocketPair healthy;
     const int number = doomed.a();
     auto lost = reader_of(number);
+    settle();
     auto lost_too = create_task([&] { wait_readable(number, 1h); });  // one direction, one task
     auto fine = reader_of(healthy.a());
     settle();
