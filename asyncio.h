@@ -18,6 +18,7 @@
 #include <asyncio/concurrency/timeout.h>
 #include <asyncio/concurrency/wait.h>
 #include <asyncio/concurrency/wait_for.h>
+#include <asyncio/core/attach_options.h>
 #include <asyncio/core/backends.h>
 #include <asyncio/core/errors.h>
 #include <asyncio/core/event_loop.h>

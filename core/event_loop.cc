@@ -44,15 +44,11 @@ detail::Loop& running_loop_or_throw(const char* call) {
   return *loop;
 }
 
-}  // namespace
-
-// ---- LoopHandle ------------------------------------------------------------------------------------
-
-void LoopHandle::call_soon_threadsafe(UniqueFunction<void()> callback) const {
+void post_to(const std::shared_ptr<detail::LoopShared>& shared, UniqueFunction<void()> callback) {
   if (!callback) throw std::invalid_argument("call_soon_threadsafe: the callback is empty");
-  auto post = std::make_unique<CallbackPost>(std::move(callback), shared_);
-  post->epoch = shared_->epoch;
-  if (shared_->closed.load() || !shared_->inbox->push(*post)) {
+  auto post = std::make_unique<CallbackPost>(std::move(callback), shared);
+  post->epoch = shared->epoch;
+  if (shared->closed.load() || !shared->inbox->push(*post)) {
     throw ClosedError(
         "call_soon_threadsafe: the loop is gone; keep it alive until its threads have ended, or "
         "ask "
@@ -61,7 +57,15 @@ void LoopHandle::call_soon_threadsafe(UniqueFunction<void()> callback) const {
   static_cast<void>(post.release());
 }
 
-bool LoopHandle::closed() const noexcept { return shared_->closed.load(); }
+}  // namespace
+
+// ---- LoopHandle ------------------------------------------------------------------------------------
+
+void LoopHandle::call_soon_threadsafe(UniqueFunction<void()> callback) const {
+  post_to(hold_->shared, std::move(callback));
+}
+
+bool LoopHandle::closed() const noexcept { return hold_->shared->closed.load(); }
 
 // ---- EventLoop -------------------------------------------------------------------------------------
 
@@ -93,6 +97,8 @@ detail::Scope& EventLoop::owner_scope() {
 
 void EventLoop::stop() { loop_->stop(); }
 
+void EventLoop::shutdown() { loop_->shutdown(); }
+
 void EventLoop::call_soon(UniqueFunction<void()> callback) {
   if (!callback) throw std::invalid_argument("call_soon: the callback is empty");
   loop_->call_soon(std::move(callback));
@@ -104,10 +110,15 @@ TimerId EventLoop::call_at(TimePoint when, UniqueFunction<void()> callback) {
 }
 
 void EventLoop::call_soon_threadsafe(UniqueFunction<void()> callback) {
-  LoopHandle{loop_->shared()}.call_soon_threadsafe(std::move(callback));
+  post_to(loop_->shared(), std::move(callback));
 }
 
-LoopHandle EventLoop::handle() { return LoopHandle{loop_->shared()}; }
+LoopHandle EventLoop::handle() {
+  LoopHandle handle{detail::LoopShared::hold(loop_->shared())};
+  if (loop_->on_own_thread())
+    loop_->outside_change();  // a host's loop has to stay awake for it now
+  return handle;
+}
 
 std::uint64_t EventLoop::add_signal_handler(int signo, UniqueFunction<void(int)> callback) {
   return loop_->signals().add(signo, std::move(callback));

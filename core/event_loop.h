@@ -25,7 +25,7 @@ namespace asyncio {
 
 namespace detail {
 class Loop;
-struct LoopShared;
+struct LoopHold;
 }  // namespace detail
 
 /// How a loop behaves.
@@ -88,8 +88,8 @@ class ASYNCIO_API LoopHandle {
 
  private:
   friend class EventLoop;
-  explicit LoopHandle(std::shared_ptr<detail::LoopShared> shared) : shared_(std::move(shared)) {}
-  std::shared_ptr<detail::LoopShared> shared_;
+  explicit LoopHandle(std::shared_ptr<detail::LoopHold> hold) : hold_(std::move(hold)) {}
+  std::shared_ptr<detail::LoopHold> hold_;
 };
 
 /// The scheduler over one backend.
@@ -142,6 +142,13 @@ class ASYNCIO_API EventLoop {
     return detail::spawn(owner_scope(), std::forward<F>(body), options.name, options.stack_size,
                          options.priority);
   }
+
+  /// Cancels and joins every task, closes what the root holds, and ends the loop: it takes no more
+  /// tasks.  One that is the guest of a host leaves the host's loop first, and waits by itself for
+  /// tasks whose cleanup takes time.  Called by a callback of the loop inside the host's turn, it is
+  /// put off to the end of that.
+  /// Throws: InvalidStateError in a task, and inside run().
+  void shutdown();
 
   /// Calls `callback` in the next turn, in order.
   void call_soon(UniqueFunction<void()> callback);

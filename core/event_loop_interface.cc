@@ -8,9 +8,10 @@
 
 namespace asyncio {
 
-EventLoopInterface::EventLoopInterface(std::string type, Precision precision)
+EventLoopInterface::EventLoopInterface(std::string type, Precision precision, Driver driver)
     : type_(std::move(type)),
       precision_(precision),
+      driver_(driver),
       reactor_(std::make_unique<detail::Reactor>(*this)) {}
 
 EventLoopInterface::~EventLoopInterface() = default;
@@ -21,6 +22,12 @@ void EventLoopInterface::run() {
     throw InvalidStateError(
         "run() of a backend that an EventLoop has taken over: use "
         "EventLoop::run()");
+  }
+  if (reactor.guest()) {
+    throw InvalidStateError(
+        "run() of a backend that is the guest of a host's loop: give it to an EventLoop, and let "
+        "the "
+        "host run");
   }
   if (reactor.running) {
     throw NestedRunError("EventLoopInterface::run() inside its own run()");
@@ -42,6 +49,10 @@ void EventLoopInterface::run() {
     reactor.wait(reactor.timers().earliest());
     reactor.fire_due(reactor.now(), reactor.timers().next_sequence(), reactor.stop_requested);
   }
+}
+
+bool EventLoopInterface::process(Duration budget) noexcept {
+  return reactor_->owner != nullptr && static_cast<detail::Loop*>(reactor_->owner)->process(budget);
 }
 
 void EventLoopInterface::stop() {

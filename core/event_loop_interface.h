@@ -95,8 +95,20 @@ class ASYNCIO_API ASYNCIO_API_STABLE EventLoopInterface {
     exact,   ///< as a timerfd would
   };
 
+  /// Whose loop it is.
+  enum class Driver {
+    runtime,  ///< ours: run() waits in wait()
+    host,     ///< somebody else's, who calls process(); wait() then only looks
+  };
+
   /// For a backend's constructor.  `type` is what type() gives.
-  EventLoopInterface(std::string type, Precision precision);
+  EventLoopInterface(std::string type, Precision precision, Driver driver = Driver::runtime);
+
+  /// For a guest of a host's loop, from the host's callbacks: runs what is ready and due, for about
+  /// `budget`; not when called from within a task or callback of this loop, as a host that is run
+  /// by a task may do.
+  /// Returns whether work is left: then the host must come again without blocking.
+  bool process(Duration budget) noexcept;
 
  private:
   friend class detail::Reactor;
@@ -127,12 +139,21 @@ class ASYNCIO_API ASYNCIO_API_STABLE EventLoopInterface {
   /// Throws: BackendError.
   virtual void after_fork() = 0;
 
+  /// For a guest.  Work has come from outside process(), while process() had left none: see to it
+  /// that the host calls process() soon.
+  virtual void work_arrived() noexcept {}
+
+  /// For a guest.  Takes every watch off the host's loop, which is not touched again: from here on
+  /// wait() waits by itself.  Called at most once.
+  virtual void detach() noexcept {}
+
   // ------------------------------------------------------------------------------------------------
 
   TimerId add_timer_impl(Duration interval, UniqueFunction<void()> callback, bool persistent);
 
   std::string type_;
   Precision precision_;
+  Driver driver_;
   std::unique_ptr<detail::Reactor> reactor_;
 };
 

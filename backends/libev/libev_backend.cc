@@ -22,9 +22,15 @@
 //  * If epoll_wait itself fails, libev aborts the process.  The hook against that is one for the
 //    whole process, and belongs to the program, not to us.
 //  * ev_loop_destroy closes the epoll descriptor and touches nothing it had in it.
+// As the guest of a host's loop the watchers are the same, and the host calls ev_run.  Then:
+//  * A prepare watcher runs tasks before the host blocks; while work is left, an idle watcher keeps
+//    it from blocking.  Both are there only while there is work: an idle guest costs nothing.
+//  * ev_run calls prepare watchers before it tells the kernel of changes, so the check of what is
+//    closed comes in time.
+//  * ev_loop_destroy calls cleanup watchers: that is how a host that goes first is noticed.
+#include <asyncio/backends/libev.h>
 #include <asyncio/core/backends.h>
 
-#include <ev.h>
 #include <fcntl.h>
 
 #include <algorithm>
@@ -33,6 +39,8 @@
 #include <cstddef>
 #include <memory>
 #include <new>
+#include <stdexcept>
+#include <utility>
 #include <vector>
 
 #include <asyncio/core/errors.h>
@@ -56,19 +64,40 @@ struct LoopDestroy {
   void operator()(struct ev_loop* loop) const noexcept { ev_loop_destroy(loop); }
 };
 
+using LoopPointer = std::unique_ptr<struct ev_loop, LoopDestroy>;
+
+LoopPointer make_loop() {
+  LoopPointer loop(ev_loop_new(EVFLAG_AUTO));
+  if (!loop) {
+    throw BackendError(
+        "libev cannot make a loop: out of descriptors or memory, or LIBEV_FLAGS asks for a "
+        "mechanism that this system lacks");
+  }
+  return loop;
+}
+
 class LibevInterface final : public EventLoopInterface {
  public:
-  LibevInterface() : EventLoopInterface("ev", Precision::coarse), loop_(ev_loop_new(EVFLAG_AUTO)) {
-    if (!loop_) {
-      throw BackendError(
-          "libev cannot make a loop: out of descriptors or memory, or LIBEV_FLAGS asks for a "
-          "mechanism that this system lacks");
-    }
-    ev_timer_init(&timer_, on_timer, 0., 0.);
-    ev_fork_init(&rebuild_, on_rebuild);
-    rebuild_.data = this;
-    ev_fork_start(loop_.get(), &rebuild_);
+  LibevInterface() : EventLoopInterface("ev", Precision::coarse), own_(make_loop()) {
+    loop_ = own_.get();
+    init();
+    ev_fork_start(loop_, &rebuild_);
   }
+
+  /// The guest of `host`.  A loop of its own is made ready for when it leaves: that must not fail.
+  LibevInterface(struct ev_loop* host, const AttachOptions& options)
+      : EventLoopInterface("ev", Precision::coarse, Driver::host),
+        own_(make_loop()),
+        host_(host),
+        budget_(options.budget) {
+    loop_ = host;
+    init();
+    ev_fork_start(host, &rebuild_);
+    ev_unref(host);                     // it alone must not keep ev_run from ending
+    ev_cleanup_start(host, &cleanup_);  // which holds nothing by itself
+  }
+
+  ~LibevInterface() override { detach(); }
 
  private:
   /// The one watcher of a descriptor; it never moves, libev keeps its address.
@@ -79,7 +108,7 @@ class LibevInterface final : public EventLoopInterface {
 
   int watch(int fd, Interest wanted) noexcept override {
     Watch* entry = find(fd);
-    if (entry != nullptr) ev_io_stop(loop_.get(), &entry->io);
+    if (entry != nullptr) ev_io_stop(loop_, &entry->io);
     if (!any(wanted)) return 0;
     if (!may_add(fd)) return EBADF;
     try {
@@ -90,19 +119,55 @@ class LibevInterface final : public EventLoopInterface {
       return ENOMEM;
     }
     ev_io_set(&entry->io, fd, to_libev(wanted));  // even if equal: makes libev ask the kernel
-    ev_io_start(loop_.get(), &entry->io);
+    ev_io_start(loop_, &entry->io);
     return 0;
   }
 
   void wait(TimePoint until, ReadySink& sink) override {
-    if (drop_closed_changes(sink)) return;
     sink_ = &sink;
-    ev_run(loop_.get(), blocks(until) ? EVRUN_ONCE : EVRUN_NOWAIT);
-    sink_ = nullptr;
+    if (drop_closed_changes(sink) || host_ != nullptr) return;
+    ev_run(loop_, blocks(until) ? EVRUN_ONCE : EVRUN_NOWAIT);
   }
 
   // Taken up by the next ev_run.  Until then a change is only noted, so nothing reaches the parent.
-  void after_fork() override { ev_loop_fork(loop_.get()); }
+  // A host's loop is the host's to treat likewise.
+  void after_fork() override { ev_loop_fork(own_.get()); }
+
+  void work_arrived() noexcept override {
+    if (host_ != nullptr) ev_prepare_start(host_, &prepare_);
+  }
+
+  /// Moves the watchers over to the loop of its own.
+  void detach() noexcept override {
+    if (host_ == nullptr) return;
+    struct ev_loop* host = std::exchange(host_, nullptr);
+    ev_prepare_stop(host, &prepare_);
+    ev_idle_stop(host, &idle_);
+    ev_ref(host);
+    ev_fork_stop(host, &rebuild_);
+    ev_cleanup_stop(host, &cleanup_);
+    loop_ = own_.get();
+    ev_fork_start(loop_, &rebuild_);
+    for (const auto& entry : watches_) {
+      if (entry == nullptr || !ev_is_active(&entry->io)) continue;
+      ev_io_stop(host, &entry->io);
+      if (is_closed(entry->io.fd)) {
+        if (sink_ != nullptr) sink_->dead(entry->io.fd);
+      } else {
+        ev_io_start(loop_, &entry->io);
+      }
+    }
+  }
+
+  void init() {
+    ev_timer_init(&timer_, on_timer, 0., 0.);
+    ev_fork_init(&rebuild_, on_rebuild);
+    ev_cleanup_init(&cleanup_, on_cleanup);
+    ev_prepare_init(&prepare_, on_prepare);
+    ev_idle_init(&idle_, on_idle);
+    ev_set_priority(&idle_, EV_MINPRI);
+    rebuild_.data = cleanup_.data = prepare_.data = this;
+  }
 
   Watch* find(int fd) const noexcept {
     const auto index = static_cast<std::size_t>(fd);  // a negative one is beyond any size
@@ -128,7 +193,7 @@ class LibevInterface final : public EventLoopInterface {
   bool drop_closed(Watch& entry, ReadySink& sink) {
     const int fd = entry.io.fd;
     if (!ev_is_active(&entry.io) || !is_closed(fd)) return false;
-    ev_io_stop(loop_.get(), &entry.io);
+    ev_io_stop(loop_, &entry.io);
     sink.dead(fd);
     return true;
   }
@@ -147,7 +212,7 @@ class LibevInterface final : public EventLoopInterface {
   /// Whether to block, with the timer set to end that.
   bool blocks(TimePoint until) {
     if (until == TimePoint::max()) {
-      ev_timer_stop(loop_.get(), &timer_);
+      ev_timer_stop(loop_, &timer_);
       return true;
     }
     if (until == TimePoint::min()) return false;  // a poll need not look at the clock
@@ -157,10 +222,10 @@ class LibevInterface final : public EventLoopInterface {
     // A day at the most: the wait may end early, and a double must not lose the milliseconds.
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(
         std::min<Duration>(until - now, std::chrono::hours(24)));
-    ev_now_update(loop_.get());
-    ev_timer_stop(loop_.get(), &timer_);
+    ev_now_update(loop_);
+    ev_timer_stop(loop_, &timer_);
     ev_timer_set(&timer_, static_cast<double>(left.count()) * 1e-3, 0.);
-    ev_timer_start(loop_.get(), &timer_);
+    ev_timer_start(loop_, &timer_);
     timer_until_ = until;
     return true;
   }
@@ -180,13 +245,34 @@ class LibevInterface final : public EventLoopInterface {
     // That it fired has ended the wait.
   }
 
+  static void on_prepare(struct ev_loop* host, ev_prepare* watcher, int /*events*/) noexcept {
+    auto& self = *static_cast<LibevInterface*>(watcher->data);
+    const bool work = self.process(self.budget_);
+    if (self.host_ == nullptr) return;  // it has been shut down in there
+    if (work) {
+      ev_idle_start(host, &self.idle_);
+    } else {
+      ev_idle_stop(host, &self.idle_);
+      ev_prepare_stop(host, &self.prepare_);
+    }
+  }
+
+  static void on_idle(struct ev_loop* /*loop*/, ev_idle* /*idle*/, int /*events*/) noexcept {
+    // That it is active keeps the host from blocking.
+  }
+
+  static void on_cleanup(struct ev_loop* /*host*/, ev_cleanup* watcher, int /*events*/) noexcept {
+    static_cast<LibevInterface*>(watcher->data)->detach();
+  }
+
   static void on_rebuild(struct ev_loop* loop, ev_fork* watcher, int /*events*/) noexcept {
     auto& self = *static_cast<LibevInterface*>(watcher->data);
     bool dropped = false;
     for (const auto& entry : self.watches_) {
       if (entry != nullptr) dropped |= self.drop_closed(*entry, *self.sink_);
     }
-    if (dropped) ev_break(loop, EVBREAK_ONE);  // the rebuild then belongs to the next ev_run
+    // The rebuild then belongs to the next ev_run.  A host's is not for us to end.
+    if (dropped && self.host_ == nullptr) ev_break(loop, EVBREAK_ONE);
   }
 
   ev_timer timer_;
@@ -194,8 +280,17 @@ class LibevInterface final : public EventLoopInterface {
   ev_fork rebuild_;
   std::vector<std::unique_ptr<Watch>> watches_;  // by descriptor
   std::vector<int> changed_;                     // descriptors watched anew since the last wait
-  ReadySink* sink_ = nullptr;                    // inside wait() only
-  std::unique_ptr<struct ev_loop, LoopDestroy> loop_;  // last: goes before the watchers it knows
+  ReadySink* sink_ = nullptr;
+
+  // As a guest
+  ev_prepare prepare_;
+  ev_idle idle_;
+  ev_cleanup cleanup_;
+
+  LoopPointer own_;                 // goes before the watchers it knows
+  struct ev_loop* host_ = nullptr;  // until it has left
+  struct ev_loop* loop_ = nullptr;  // the one of the two that the watchers are in
+  Duration budget_{};
 };
 
 }  // namespace
@@ -207,3 +302,17 @@ BackendInfo libev() {
 }
 
 }  // namespace asyncio::backends
+
+namespace asyncio {
+
+std::unique_ptr<EventLoopInterface> attach(struct ev_loop* host, const AttachOptions& options) {
+  if (host == nullptr) {
+    throw std::invalid_argument("attach(nullptr): pass the ev_loop that the program runs");
+  }
+  if (ev_version_major() != EV_VERSION_MAJOR) {
+    throw BackendError("attach: the program has loaded another libev than asyncio was built for");
+  }
+  return std::make_unique<backends::LibevInterface>(host, options);
+}
+
+}  // namespace asyncio

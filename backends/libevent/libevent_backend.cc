@@ -27,9 +27,12 @@
 //  * event_base_free does an EPOLL_CTL_DEL for every event: in the child of a fork that would be
 //    the parent's epoll set.  event_reinit makes a new one first; it fails, having done the rest,
 //    if one descriptor cannot be added.
+// As the guest of a host's base the events are the same, and the host calls event_base_loop.  There
+// are no hooks before it blocks, so a timer of no delay is added when there is work: it lets the
+// host's own events have their turn in between.
+#include <asyncio/backends/libevent.h>
 #include <asyncio/core/backends.h>
 
-#include <event2/event.h>
 #include <fcntl.h>
 #include <sys/eventfd.h>
 #include <sys/time.h>
@@ -43,9 +46,11 @@
 #include <cstddef>
 #include <memory>
 #include <new>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <system_error>
+#include <utility>
 #include <vector>
 
 #include <asyncio/core/errors.h>
@@ -112,7 +117,9 @@ BasePointer make_base() {
   event_config_set_flag(config.get(), EVENT_BASE_FLAG_IGNORE_ENV);
   event_config_set_flag(config.get(), EVENT_BASE_FLAG_NO_CACHE_TIME);  // we never ask for it
   event_config_require_features(config.get(), EV_FEATURE_O1);
-  return BasePointer(event_base_new_with_config(config.get()));
+  BasePointer base(event_base_new_with_config(config.get()));
+  if (!base) throw BackendError("libevent cannot make an event base: out of descriptors?");
+  return base;
 }
 
 /// A tick of the clock that libevent's timers go by.
@@ -125,11 +132,24 @@ Duration clock_tick() {
 class LibeventInterface final : public EventLoopInterface {
  public:
   LibeventInterface()
-      : EventLoopInterface("event", Precision::coarse), tick_(clock_tick()), base_(make_base()) {
-    if (!base_) throw BackendError("libevent cannot make an event base: out of descriptors?");
-    timer_.reset(event_new(base_.get(), -1, 0, on_timer, nullptr));
-    if (!timer_) throw std::bad_alloc();
-  }
+      : EventLoopInterface("event", Precision::coarse),
+        tick_(clock_tick()),
+        own_(make_base()),
+        base_(own_.get()),
+        timer_(make_event(base_, on_timer)) {}
+
+  /// The guest of `host`.  A base of its own is made ready for when it leaves: that must not fail.
+  LibeventInterface(event_base* host, const AttachOptions& options)
+      : EventLoopInterface("event", Precision::coarse, Driver::host),
+        tick_(clock_tick()),
+        own_(make_base()),
+        base_(host),
+        timer_(make_event(own_.get(), on_timer)),
+        host_(host),
+        call_(make_event(host, on_call)),
+        budget_(options.budget) {}
+
+  ~LibeventInterface() override { detach(); }
 
  private:
   /// The one event of a descriptor.
@@ -148,7 +168,7 @@ class LibeventInterface final : public EventLoopInterface {
     if (entry != nullptr) {
       entry->ghost = false;
       event_del(entry->native.get());
-      event_assign(entry->native.get(), base_.get(), fd, flags, on_ready, this);
+      event_assign(entry->native.get(), base_, fd, flags, on_ready, this);
     } else {
       if (!may_add(fd)) return EBADF;
       entry = add(fd, flags);
@@ -158,19 +178,54 @@ class LibeventInterface final : public EventLoopInterface {
   }
 
   void wait(TimePoint until, ReadySink& sink) override {
-    if (ghost_seen_) rebuild();
-    if (report_dead(sink)) return;
-    const int poll = blocks(until) ? 0 : EVLOOP_NONBLOCK;
     sink_ = &sink;
-    const int result = event_base_loop(base_.get(), EVLOOP_ONCE | EVLOOP_NO_EXIT_ON_EMPTY | poll);
+    if (ghost_seen_) rebuild();
+    if (report_dead(sink) || host_ != nullptr) return;
+    const int poll = blocks(until) ? 0 : EVLOOP_NONBLOCK;
+    const int result = event_base_loop(base_, EVLOOP_ONCE | EVLOOP_NO_EXIT_ON_EMPTY | poll);
     const int error = errno;
-    sink_ = nullptr;
     if (result < 0) {
       throw BackendError("libevent cannot wait: " + std::generic_category().message(error));
     }
   }
 
-  void after_fork() override { rebuild(); }
+  // A host's base is the host's to make anew, by event_reinit.
+  void after_fork() override {
+    if (host_ == nullptr) {
+      rebuild();
+    } else if (event_reinit(own_.get()) != 0) {
+      throw BackendError("libevent cannot make a base anew in the child of a fork");
+    }
+  }
+
+  void work_arrived() noexcept override {
+    const timeval none{};
+    event_add(call_.get(), &none);
+  }
+
+  /// Moves the events over to the base of its own.
+  void detach() noexcept override {
+    if (host_ == nullptr) return;
+    host_ = nullptr;
+    call_.reset();
+    base_ = own_.get();
+    for (std::size_t index = 0; index < watches_.size(); ++index) {
+      Watch& entry = watches_[index];
+      const int fd = static_cast<int>(index);
+      const bool watched = is_active(entry) && !std::exchange(entry.ghost, false);
+      if (!entry.native) continue;
+      const short flags = event_get_events(entry.native.get());  // NOLINT(google-runtime-int)
+      event_del(entry.native.get());
+      event_assign(entry.native.get(), base_, fd, flags, on_ready, this);
+      if (watched && (is_closed(fd) || start(entry) != 0)) dead_.push_back(fd);
+    }
+  }
+
+  EventPointer make_event(event_base* base, event_callback_fn callback) {
+    EventPointer made(event_new(base, -1, 0, callback, this));
+    if (!made) throw std::bad_alloc();
+    return made;
+  }
 
   /// The errno of event_add, or 0.
   static int start(Watch& entry) noexcept {
@@ -204,7 +259,7 @@ class LibeventInterface final : public EventLoopInterface {
       if (!entry.ghost) dead_.push_back(fd);
       entry.ghost = false;
     }
-    if (event_reinit(base_.get()) == 0) return;
+    if (event_reinit(base_) == 0) return;
     // Some number names a file by now that cannot be watched.  Which one it does not say.
     for (std::size_t index = 0; index < watches_.size(); ++index) {
       Watch& entry = watches_[index];
@@ -233,7 +288,7 @@ class LibeventInterface final : public EventLoopInterface {
       return nullptr;
     }
     Watch& entry = watches_[index];
-    entry.native.reset(event_new(base_.get(), fd, flags, on_ready, this));
+    entry.native.reset(event_new(base_, fd, flags, on_ready, this));
     return entry.native ? &entry : nullptr;
   }
 
@@ -282,18 +337,30 @@ class LibeventInterface final : public EventLoopInterface {
     }
   }
 
+  static void on_call(evutil_socket_t /*fd*/, short /*what*/, void* argument) noexcept {
+    auto& self = *static_cast<LibeventInterface*>(argument);
+    const bool work = self.process(self.budget_);
+    if (work && self.host_ != nullptr) self.work_arrived();
+  }
+
   static void on_timer(evutil_socket_t /*fd*/, short /*what*/, void* /*self*/) noexcept {
     // That it fired has ended the wait.
   }
 
   const Duration tick_;
-  BasePointer base_;
+  BasePointer own_;
+  event_base* base_;  // own_, or the host's: the one that the watches are in
   EventPointer timer_;
   TimePoint timer_until_ = TimePoint::max();  // what timer_ was last set for; max() for not at all
   std::vector<Watch> watches_;                // by descriptor
   std::vector<int> dead_;                     // found by rebuild(), for the next wait() to report
   bool ghost_seen_ = false;
-  ReadySink* sink_ = nullptr;  // inside wait() only
+  ReadySink* sink_ = nullptr;
+
+  // As a guest
+  event_base* host_ = nullptr;  // until it has left
+  EventPointer call_;           // has the host call process()
+  Duration budget_{};
 };
 
 }  // namespace
@@ -305,3 +372,14 @@ BackendInfo libevent() {
 }
 
 }  // namespace asyncio::backends
+
+namespace asyncio {
+
+std::unique_ptr<EventLoopInterface> attach(event_base* host, const AttachOptions& options) {
+  if (host == nullptr) {
+    throw std::invalid_argument("attach(nullptr): pass the event_base that the program runs");
+  }
+  return std::make_unique<backends::LibeventInterface>(host, options);
+}
+
+}  // namespace asyncio

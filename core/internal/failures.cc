@@ -32,7 +32,7 @@ void Loop::report_ignored(TaskControl& task) noexcept {
 }
 
 void Loop::callback_failed(std::exception_ptr exception, const char* what) noexcept {
-  if (handler_ || callback_failure_ != nullptr) {
+  if (handler_ || callback_failure_ != nullptr || reactor_.guest()) {  // a host has no use for it
     report(std::string{what} + " threw", std::move(exception), nullptr);
     return;
   }

@@ -8,6 +8,7 @@
 #include <exception>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <random>
 #include <string>
@@ -26,12 +27,32 @@ namespace asyncio::detail {
 class LoopSignals;
 class ThreadPool;
 
+struct LoopHold;
+
 /// What handles outside share with the loop.
 struct LoopShared {
+  /// What this loop's handles have in common, made anew if there are none.  Threads: any.
+  static std::shared_ptr<LoopHold> hold(const std::shared_ptr<LoopShared>& shared);
+  bool is_held() const;
+
   Inbox* inbox = nullptr;
   std::uint64_t epoch = 0;
   std::atomic<bool> closed{false};
   std::atomic<bool> stop_requested{false};
+
+ private:
+  mutable std::mutex mutex_;  // guards the pointer, not what it points at
+  std::weak_ptr<LoopHold> hold_;
+};
+
+/// Lives as long as one of a loop's handles does.  When the last one goes, the loop is woken to
+/// notice that nobody can call it any more.
+struct LoopHold {
+  explicit LoopHold(std::shared_ptr<LoopShared> loop) noexcept : shared(std::move(loop)) {}
+  ~LoopHold() { shared->inbox->wake(); }
+  LoopHold(const LoopHold&) = delete;
+  LoopHold& operator=(const LoopHold&) = delete;
+  std::shared_ptr<LoopShared> shared;
 };
 
 /// What `task` waits for, for a person; see AnyTask::wait_reason().
@@ -109,6 +130,14 @@ class Loop {
   void run_main(TaskControl& main);
   void run_until_idle();
   void stop() noexcept;
+  /// As a guest: what EventLoopInterface::process() promises.
+  bool process(Duration budget) noexcept;
+  /// Something may have moved the earliest deadline while the host has the thread.
+  void outside_change() noexcept {
+    if (host_asleep_) wake_host();
+  }
+  /// Cancels and joins every task, leaves the host's loop if it is in one, and ends the root.
+  void shutdown();
   /// Throws NestedRunError if any loop runs on this thread.
   void check_not_nested(const char* call) const;
   void check_fork(const char* call) const;
@@ -121,6 +150,8 @@ class Loop {
   void make_ready(ReadyNode& node) noexcept {
     ready_[node.priority].push_back(node);
     ++ready_count_;
+    if (host_asleep_) [[unlikely]]
+      wake_host();
   }
   /// Runs others until something makes `self` ready again.
   void park(TaskControl& self) noexcept;
@@ -184,6 +215,13 @@ class Loop {
   bool drive(Finished&& finished);
   template <class Finished>
   bool drive_to(Finished&& finished);
+  bool guest_turn();
+  bool has_work() const noexcept {
+    return !batch_.empty() || ready_count_ != 0 || posts_ != nullptr ||
+           reactor_.inbox().has_posts();
+  }
+  void wake_host() noexcept;
+  void fire_deadlines(std::uint64_t limit);
   void run_ready() noexcept;
   void resume(TaskControl& task) noexcept;
   void form_batch() noexcept;
@@ -220,6 +258,11 @@ class Loop {
   std::uint64_t turns_ = 0;
   Fiber main_fiber_;
   Fiber dying_;  ///< the last task that ended, while it leaves its stack
+
+  // As a guest
+  bool host_asleep_ = false;  ///< process() has left no work: new work must call for the host
+  bool shutdown_asked_ = false;
+  TimePoint budget_end_ = TimePoint::max();  ///< real time
 
   // Turn
   bool running_ = false;

@@ -46,6 +46,21 @@ std::optional<std::uint64_t> seed_from_environment() {
 
 Loop* Loop::current() noexcept { return running_loop; }
 
+std::shared_ptr<LoopHold> LoopShared::hold(const std::shared_ptr<LoopShared>& shared) {
+  const std::lock_guard lock{shared->mutex_};
+  std::shared_ptr<LoopHold> held = shared->hold_.lock();
+  if (held == nullptr) {
+    held = std::make_shared<LoopHold>(shared);
+    shared->hold_ = held;
+  }
+  return held;
+}
+
+bool LoopShared::is_held() const {
+  const std::lock_guard lock{mutex_};
+  return !hold_.expired();
+}
+
 Loop::Loop(EventLoop& face, std::unique_ptr<EventLoopInterface> backend, const LoopOptions& options)
     : face_(face),
       options_(options),
@@ -73,6 +88,11 @@ Loop::Loop(EventLoop& face, std::unique_ptr<EventLoopInterface> backend, const L
   if (seed && *seed != 0) shuffle_.emplace(static_cast<std::minstd_rand::result_type>(*seed));
   stamp_ = reactor_.now();
   if (options_.report_stack_overflow) install_stack_overflow_report();
+  if (reactor_.guest()) {
+    reactor_.wait(TimePoint::min());  // tells the backend whom to report to
+    reactor_.rest(false, TimePoint::max());
+    host_asleep_ = true;
+  }
 }
 
 // ---- Runs ------------------------------------------------------------------------------------------
@@ -99,6 +119,12 @@ struct Loop::RunGuard {
 };
 
 void Loop::check_not_nested(const char* call) const {
+  if (reactor_.guest()) {
+    throw InvalidStateError(
+        std::string{call} +
+        " on a loop that is the guest of a host's: the host runs; start tasks with "
+        "loop.create_task(...)");
+  }
   if (running_loop == nullptr) return;
   throw NestedRunError(std::string{call} +
                        " inside a running loop: a task can await(create_task(...)) instead, and a "
@@ -203,17 +229,96 @@ bool Loop::drive(Finished&& finished) {
       stamp_ = reactor_.now();
     }
     // 6. Deadlines, after I/O: ready data beats a timeout of the same turn.
-    if (reactor_.timers().empty()) continue;
-    for (bool again = true; again;) {
-      again = false;
-      try {
-        reactor_.fire_due(stamp_, limit, stopping_);
-      } catch (...) {
-        callback_failed(std::current_exception(), "a timer callback");
-        again = !stopping_;
-      }
+    fire_deadlines(limit);
+  }
+}
+
+void Loop::fire_deadlines(std::uint64_t limit) {
+  if (reactor_.timers().empty()) return;
+  for (bool again = true; again;) {
+    again = false;
+    try {
+      reactor_.fire_due(stamp_, limit, stopping_);
+    } catch (...) {
+      callback_failed(std::current_exception(), "a timer callback");
+      again = !stopping_;
     }
   }
+}
+
+// ---- The turn of a guest -----------------------------------------------------------------------------
+
+// The six steps once, but for the wait, which is the host's.  Is there more to do?
+bool Loop::guest_turn() {
+  ++turns_;
+  const std::uint64_t armed_before = reactor_.timers().next_sequence();
+  run_ready();
+  take_posts();
+  stamp_ = reactor_.now();
+  ++backend_waits_;
+  reactor_.wait(TimePoint::min());
+  const std::uint64_t limit = has_work() ? armed_before : reactor_.timers().next_sequence();
+  fire_deadlines(limit);
+  stopping_ = false;  // there is no run to end but this one
+  return has_work() || reactor_.timers().earliest() <= stamp_;
+}
+
+bool Loop::process(Duration budget) noexcept {
+  if (running_ || !reactor_.guest() || reactor_.forked()) return false;
+  bool work = false;
+  {
+    const RunGuard guard{*this};
+    host_asleep_ = false;
+    reactor_.inbox().end_sleep();
+    budget_end_ = deadline_after(Clock::now(), budget);
+    try {
+      do {
+        work = guest_turn();
+      } while (work && !shutdown_asked_ && Clock::now() < budget_end_);
+    } catch (const BackendError&) {
+      report("the host's loop failed", std::current_exception(), nullptr);
+    }
+    budget_end_ = TimePoint::max();
+  }
+  if (std::exchange(shutdown_asked_, false)) {
+    shutdown();
+    return false;
+  }
+  const TimePoint earliest = reactor_.timers().earliest();
+  const bool alive = work || alive_count_ != 0 || earliest != TimePoint::max() || could_be_woken();
+  reactor_.rest(alive, std::min(earliest, trim_stacks(Clock::now())));
+  if (work) return true;
+  if (alive && !reactor_.inbox().begin_sleep()) return true;
+  host_asleep_ = true;
+  return false;
+}
+
+void Loop::wake_host() noexcept {
+  host_asleep_ = false;
+  reactor_.work_arrived();
+}
+
+void Loop::shutdown() {
+  if (current_ != nullptr) {
+    throw InvalidStateError(
+        "shutdown() in a task, which it would have to wait for: call it from the host, or by "
+        "call_soon(...)");
+  }
+  if (running_) {
+    if (!reactor_.guest()) {
+      throw InvalidStateError(
+          "shutdown() inside run(): use stop(), and shutdown() when run() returns");
+    }
+    shutdown_asked_ = true;  // by a callback: when the host's turn is through
+    return;
+  }
+  check_fork("shutdown");
+  if (root_->ended) return;
+  host_asleep_ = false;
+  if (reactor_.guest()) reactor_.detach();
+  const RunGuard guard{*this};
+  wind_up(false, root_->living != 0);
+  root_->ended = true;
 }
 
 // As drive(), whatever stop() says: it would only leave tasks behind.
@@ -265,6 +370,8 @@ void Loop::run_ready() noexcept {
   const bool direct = options_.clock == nullptr && !options_.debug;
   next_batch_ = false;
   while (!batch_.empty() && !stopping_ && !next_batch_) {
+    if (budget_end_ != TimePoint::max() && Clock::now() >= budget_end_) [[unlikely]]
+      break;
     slice_ = direct ? slice_length_ : 0;
     ReadyNode& node = *batch_.pop_front();
     if (node.is_task) {
@@ -346,7 +453,8 @@ bool Loop::poll_due() noexcept {
 
 bool Loop::could_be_woken() const noexcept {
   return reactor_.fd_waiters() != 0 || foreign_sources != 0 || thread_jobs != 0 ||
-         shared_.use_count() > 1;
+         shared_->is_held() ||
+         reactor_.inbox().has_posts();  // in this order: the last may just post
 }
 
 // Steps 3 to 5 with nothing ready.  False: and nothing ever will be.
@@ -508,6 +616,15 @@ Loop::~Loop() {
   } catch (...) {
     report("a loop could not be detached from its parent process", std::current_exception(),
            nullptr);
+  }
+  host_asleep_ = false;
+  if (reactor_.guest()) {
+    if (root_->living != 0) {
+      report("an EventLoop was destroyed in its host's loop with " + std::to_string(alive_count_) +
+                 " tasks alive, which are unwound now: call shutdown() first",
+             nullptr, nullptr);
+    }
+    reactor_.detach();
   }
   {
     const RunGuard guard{*this};

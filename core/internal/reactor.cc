@@ -77,7 +77,10 @@ struct Reactor::CallbackTimer : TimerNode {
 };
 
 Reactor::Reactor(EventLoopInterface& backend)
-    : backend_(backend), inbox_(&Inbox::open()), generation_(fork_generation()) {}
+    : backend_(backend),
+      inbox_(&Inbox::open()),
+      guest_(backend.driver_ == EventLoopInterface::Driver::host),
+      generation_(fork_generation()) {}
 
 Reactor::~Reactor() {
   inbox_->close();
@@ -103,6 +106,35 @@ void Reactor::start() {
   }
 }
 
+void Reactor::rest(bool alive, TimePoint until) {
+  if (resting_ == alive) {
+    resting_ = !alive;
+    const Interest wanted = alive ? Interest::read : Interest::none;
+    backend_.watch(inbox_->wake_fd(), wanted);
+    backend_.watch(timerfd_, wanted);
+    if (!alive) {  // then nobody waits, and what is registered was kept for the next wait
+      for (std::size_t fd = 0; fd < fds_.size(); ++fd) {
+        if (any(fds_[fd].registered)) unregister(static_cast<int>(fd), fds_[fd].registered);
+      }
+    }
+  }
+  if (!alive) return;
+  if (!unverified_.empty()) {
+    verify_at_ = std::min(verify_at_, Clock::now() + sweep_every);
+    until = std::min(until, verify_at_);
+  }
+  if (until != TimePoint::max()) arm_timerfd(until);
+}
+
+void Reactor::detach() noexcept {
+  guest_ = false;
+  if (std::exchange(resting_, false)) {
+    backend_.watch(inbox_->wake_fd(), Interest::read);
+    backend_.watch(timerfd_, Interest::read);
+  }
+  backend_.detach();
+}
+
 // ---- Timers ----------------------------------------------------------------------------------------
 
 TimerId Reactor::add_callback(TimePoint first, Duration interval, bool persistent,
@@ -113,6 +145,7 @@ TimerId Reactor::add_callback(TimePoint first, Duration interval, bool persisten
   CallbackTimer& node = *timer;
   callbacks_.emplace(id, std::move(timer));
   timers_.arm(node, first);
+  if (guest_ && owner != nullptr) static_cast<Loop*>(owner)->outside_change();
   return TimerId{id};
 }
 
@@ -201,6 +234,10 @@ void Reactor::wait(TimePoint until) {
   start();
   const TimePoint now = Clock::now();
   const bool may_block = until > now;
+  if (now >= verify_at_) {
+    verify_at_ = TimePoint::max();
+    verify_waits();
+  }
   if (!unverified_.empty()) {
     if (now >= next_sweep_) sweep(now);
     const TimePoint check_at = now + verify_after;
@@ -229,6 +266,7 @@ void Reactor::wait(TimePoint until) {
 
 void Reactor::ready(int fd, Interest directions) noexcept {
   ++reports_;
+  if (guest_ && owner != nullptr) static_cast<Loop*>(owner)->outside_change();
   if (fd == inbox_->wake_fd()) {
     zombie_seen_ = !inbox_->drain() || zombie_seen_;
     return;

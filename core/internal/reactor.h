@@ -81,6 +81,16 @@ class Reactor final : public ReadySink {
   void after_fork();
   bool forked() const noexcept { return generation_ != fork_generation(); }
 
+  // ---- As a guest --------------------------------------------------------------------------------
+  /// Is the loop a host's?
+  bool guest() const noexcept { return guest_; }
+  void work_arrived() noexcept { backend_.work_arrived(); }
+  /// Between two calls of process(): has the host come back at the earliest deadline, or, with
+  /// nothing `alive`, takes our descriptors out of its loop so that it may end.
+  void rest(bool alive, TimePoint until);
+  /// Leaves the host's loop.  From here on it is as one of our own.
+  void detach() noexcept;
+
   void* owner = nullptr;  ///< the Loop that has taken the interface over, if any
   bool stop_requested = false;
   bool running = false;
@@ -125,11 +135,14 @@ class Reactor final : public ReadySink {
   int timerfd_ = -1;
   TimePoint timerfd_deadline_ = TimePoint::max();  ///< for when it is set; may be too early
   bool started_ = false;
+  bool guest_;
+  bool resting_ = false;  ///< our descriptors are not watched: nothing could come of them
 
   std::vector<FdEntry> fds_;
-  std::vector<int> unclaimed_;   ///< ready in this wait without a waiter
-  std::vector<int> unverified_;  ///< waited on anew without a system call
-  TimePoint next_sweep_{};       ///< real time
+  std::vector<int> unclaimed_;              ///< ready in this wait without a waiter
+  std::vector<int> unverified_;             ///< waited on anew without a system call
+  TimePoint next_sweep_{};                  ///< real time
+  TimePoint verify_at_ = TimePoint::max();  ///< as a guest, which makes no long wait: real time
   std::uint32_t sweeps_ = 0;
   std::size_t fd_waiters_ = 0;
   /// A descriptor of ours was reported and had nothing: a closed one's number lives on in the kernel.

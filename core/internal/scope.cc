@@ -171,6 +171,7 @@ void Scope::set_deadline(TimePoint when) {
     return;
   }
   timers.arm(deadline, when);
+  loop.outside_change();
 }
 
 void Scope::child_started(ScopeNode& child) noexcept {

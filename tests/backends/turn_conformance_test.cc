@@ -636,6 +636,18 @@ TEST_F(TurnConformance, L36_NoDeadlockWhileAHandleOutsideCouldPost) {
   });
 }
 
+TEST_F(TurnConformance, L36_ADeadlockIsNoticedWhenTheLastHandleGoes) {
+  std::thread other;
+  EXPECT_THROW(run([&] {
+                 other = std::thread{[handle = loop().handle(), copy = loop().handle()]() mutable {
+                   for (int i = 0; i < 100; ++i) std::this_thread::yield();
+                 }};
+                 Event{}.wait();
+               }),
+               DeadlockError);
+  other.join();
+}
+
 TEST_F(TurnConformance, L36_NoDeadlockWhileASignalHandlerIsThere) {
   run([&] {
     Event signalled;

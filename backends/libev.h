@@ -1,0 +1,30 @@
+// Tasks inside a program that runs libev.
+#pragma once
+
+#include <memory>
+
+#include <ev.h>
+
+#include <asyncio/core/attach_options.h>
+#include <asyncio/core/event_loop_interface.h>
+#include <asyncio/core/export.h>
+
+namespace asyncio {
+
+/// A backend that lives in `host`, for an EventLoop:
+/// `EventLoop loop{attach(ev_default_loop(0))};`
+///
+/// The host calls ev_run, as ever; ready tasks run in its turns, before it blocks, each time for about
+/// `options.budget`.  As long as something of ours could still happen (a task is alive, a callback or
+/// timer is set, a LoopHandle is held) ev_run goes on; an idle guest has no watcher that could keep
+/// or wake it.  EventLoop::shutdown() ends the tasks and leaves the host; so does the destructor, and
+/// so does ev_loop_destroy(host), after which tasks wait for shutdown().
+///
+/// The descriptors that tasks wait on may be watched by the host too.  Signals, SIGCHLD and ev_break
+/// stay the host's.  After a fork the child calls ev_loop_fork(host) and EventLoop::after_fork().
+/// Throws: std::invalid_argument for null; BackendError.
+/// Threads: the one that runs `host`.
+ASYNCIO_API std::unique_ptr<EventLoopInterface> attach(struct ev_loop* host,
+                                                       const AttachOptions& options = {});
+
+}  // namespace asyncio
