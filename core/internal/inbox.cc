@@ -16,12 +16,13 @@ namespace {
 struct IdleInboxes {
   std::mutex mutex;
   Inbox* first = nullptr;
+  IdleInboxes* left_behind = nullptr;  // the one of the process that forked this one
 };
 // Leaked on purpose: threads may post, and be refused, while statics are destroyed.
 IdleInboxes& idle_inboxes() {
   static IdleInboxes* list = nullptr;
   [[maybe_unused]] static const bool made = [] {
-    const auto make = [] { list = new IdleInboxes; };
+    const auto make = [] { list = new IdleInboxes{{}, nullptr, list}; };
     make();
     // In the child of a fork, a thread that stayed behind may hold the old one's lock.
     ::pthread_atfork(nullptr, nullptr, make);
