@@ -876,8 +876,8 @@ TEST_F(AsyncResourceManagerTest, OneThatOutlivesItsLoopIsClosedAndKnowsNothingOf
 
 TEST_F(AsyncResourceManagerTest, OneWhoseCloseFailedIsALeakUntilSomebodySeesToIt) {
   std::shared_ptr<Probe> probe;
+  bool broken = true;  // out here: it is closed at last when main has ended
   run([&] {
-    bool broken = true;
     CancellationScope::run([&] {
       probe = add("a", [&] {
         if (broken) throw std::runtime_error("busy");
