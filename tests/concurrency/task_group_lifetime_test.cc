@@ -120,6 +120,21 @@ TEST_F(TaskGroupLifetimeTest, NorDoesOneWhoseLoopIsGone) {
   EXPECT_EQ(0u, group->task_count());
 }
 
+TEST_F(TaskGroupLifetimeTest, NorDoesOneOfAnotherLoop) {
+  EventLoop other{make_backend("auto")};
+  std::shared_ptr<TaskGroup> group;
+  other.create_task([&] {
+    group = std::make_shared<TaskGroup>();
+    other.stop();
+    sleep(1h);
+  });
+  other.run();
+  run([&] {
+    const std::string said = refusal(*group);
+    EXPECT_TRUE(contains(said, "another loop")) << said;
+  });
+}
+
 // ---- Destroyed where nobody may wait -----------------------------------------------------------------
 
 class Connection : public AsyncResource {
