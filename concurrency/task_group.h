@@ -66,8 +66,7 @@ class ASYNCIO_API ASYNCIO_API_STABLE TaskGroup {
   /// the children.
   /// Throws: ExceptionGroup with every failure, the body's own among them, in the order they
   /// happened; TaskCancelledException if cancel() interrupted the body; TimeoutException if the
-  /// deadline given to its scope did; Cancelled if the caller is
-  /// being cancelled and nothing failed.
+  /// deadline given to its scope did; Cancelled if the caller is being cancelled and nothing failed.
   template <class F>
   static auto run(F&& body) -> std::invoke_result_t<F&, TaskGroup&>;
 

@@ -132,13 +132,15 @@ class Loop {
   void stop() noexcept;
   /// As a guest: what EventLoopInterface::process() promises.
   bool process(Duration budget) noexcept;
-  /// Something may have moved the earliest deadline while the host has the thread.
+  /// Something is ready, or may have moved the earliest deadline: if the host has the thread, it has
+  /// to come back.
   void outside_change() noexcept {
-    if (host_asleep_) wake_host();
+    if (host_asleep_) [[unlikely]]
+      wake_host();
   }
   /// Cancels and joins every task, leaves the host's loop if it is in one, and ends the root.
   void shutdown();
-  /// Throws NestedRunError if any loop runs on this thread.
+  /// Throws NestedRunError if any loop runs on this thread, InvalidStateError for a guest.
   void check_not_nested(const char* call) const;
   void check_fork(const char* call) const;
   /// In the child of a fork.
@@ -150,8 +152,7 @@ class Loop {
   void make_ready(ReadyNode& node) noexcept {
     ready_[node.priority].push_back(node);
     ++ready_count_;
-    if (host_asleep_) [[unlikely]]
-      wake_host();
+    outside_change();
   }
   /// Runs others until something makes `self` ready again.
   void park(TaskControl& self) noexcept;
@@ -236,6 +237,8 @@ class Loop {
   void close_root_resources(bool cancelled);
   void abandon_survivors();
   void drop_callbacks() noexcept;
+  /// Everything that is ready, of this turn and the next.
+  ReadyList take_ready() noexcept;
   ReadyNode* take_ready_callback() noexcept;
   void reset_root();
   TimePoint trim_stacks(TimePoint now) noexcept;

@@ -119,17 +119,17 @@ struct Loop::RunGuard {
 };
 
 void Loop::check_not_nested(const char* call) const {
-  if (reactor_.guest()) {
-    throw InvalidStateError(
+  if (running_loop != nullptr) {
+    throw NestedRunError(
         std::string{call} +
-        " on a loop that is the guest of a host's: the host runs; start tasks with "
-        "loop.create_task(...)");
+        " inside a running loop: a task can await(create_task(...)) instead, and a "
+        "callback can start a task");
   }
-  if (running_loop == nullptr) return;
-  throw NestedRunError(std::string{call} +
-                       " inside a running loop: a task can await(create_task(...)) instead, and a "
-                       "callback can start "
-                       "a task");
+  if (!reactor_.guest()) return;
+  throw InvalidStateError(
+      std::string{call} +
+      " on a loop that is the guest of a host's: the host runs; start tasks with "
+      "loop.create_task(...)");
 }
 
 void Loop::check_fork(const char* call) const {
@@ -571,9 +571,7 @@ void Loop::abandon_survivors() {
     task->own_scope.unlink();
     abandoned_.push_back(std::move(task));
   }
-  for (ReadyList& list : ready_) batch_.splice_back(list);
-  ready_count_ = 0;
-  ReadyList all = std::exchange(batch_, {});
+  ReadyList all = take_ready();
   while (!all.empty()) {
     ReadyNode& node = *all.pop_front();
     if (!node.is_task) make_ready(node);  // only survivors were left, so every task is one
@@ -592,10 +590,14 @@ void Loop::reset_root() {
   root_->joining = false;
 }
 
-void Loop::drop_callbacks() noexcept {
+ReadyList Loop::take_ready() noexcept {
   for (ReadyList& list : ready_) batch_.splice_back(list);
   ready_count_ = 0;
-  ReadyList all = std::exchange(batch_, {});
+  return std::exchange(batch_, {});
+}
+
+void Loop::drop_callbacks() noexcept {
+  ReadyList all = take_ready();
   while (!all.empty()) {
     ReadyNode& node = *all.pop_front();
     if (node.is_task) {

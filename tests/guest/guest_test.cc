@@ -70,7 +70,7 @@ TEST_F(GuestTest, Pitfall1_RunIsAnErrorThatSaysWhoRuns) {
   EXPECT_TRUE(contains(message_of<InvalidStateError>([&] { loop->run(); }), "host"));
   EXPECT_TRUE(contains(message_of<InvalidStateError>([&] { loop->run([] {}); }), "host"));
   EXPECT_THROW(host->attach()->run(), InvalidStateError);
-  loop->create_task([] { EXPECT_THROW(asyncio::run([] {}), Error); });
+  loop->create_task([] { EXPECT_THROW(asyncio::run([] {}), NestedRunError); });
   host->run();
 }
 
