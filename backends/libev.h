@@ -20,8 +20,9 @@ namespace asyncio {
 /// or wake it.  EventLoop::shutdown() ends the tasks and leaves the host; so does the destructor, and
 /// so does ev_loop_destroy(host), after which tasks wait for shutdown().
 ///
-/// The descriptors that tasks wait on may be watched by the host too.  Signals, SIGCHLD and ev_break
-/// stay the host's.  After a fork the child calls ev_loop_fork(host) and EventLoop::after_fork().
+/// In each turn the host's watchers come first: ours have the priority EV_MINPRI.  The descriptors
+/// that tasks wait on may be watched by the host too.  Signals, SIGCHLD and ev_break stay the host's.
+/// After a fork the child calls ev_loop_fork(host) and EventLoop::after_fork().
 /// Throws: std::invalid_argument for null; BackendError.
 /// Threads: the one that runs `host`.
 ASYNCIO_API std::unique_ptr<EventLoopInterface> attach(struct ev_loop* host,

@@ -25,6 +25,8 @@
 // As the guest of a host's loop the watchers are the same, and the host calls ev_run.  Then:
 //  * A prepare watcher runs tasks before the host blocks; while work is left, an idle watcher keeps
 //    it from blocking.  Both are there only while there is work: an idle guest costs nothing.
+//  * An idle watcher is called when nothing of its priority or higher is pending.  Ours have the
+//    lowest, so that busy tasks do not starve the idle watchers of the host.
 //  * ev_run calls prepare watchers before it tells the kernel of changes, so the check of what is
 //    closed comes in time.
 //  * ev_loop_destroy calls cleanup watchers: that is how a host that goes first is noticed.
@@ -185,6 +187,7 @@ class LibevInterface final : public EventLoopInterface {
     watches_[index] = std::make_unique<Watch>();
     Watch& entry = *watches_[index];
     ev_io_init(&entry.io, on_ready, fd, EV_NONE);
+    ev_set_priority(&entry.io, EV_MINPRI);
     entry.io.data = this;
     return entry;
   }
