@@ -25,6 +25,8 @@
 // As the guest of a host's loop the watchers are the same, and the host calls ev_run.  Then:
 //  * A prepare watcher runs tasks before the host blocks; while work is left, an idle watcher keeps
 //    it from blocking.  Both are there only while there is work: an idle guest costs nothing.
+//  * ev_run lists all prepare watchers before it calls the first.  What one of the host's starts is
+//    for the next turn, which the idle watcher brings about.
 //  * An idle watcher is called when nothing of its priority or higher is pending.  Ours have the
 //    lowest, so that busy tasks do not starve the idle watchers of the host.
 //  * ev_run calls prepare watchers before it tells the kernel of changes, so the check of what is
@@ -136,7 +138,9 @@ class LibevInterface final : public EventLoopInterface {
   void after_fork() override { ev_loop_fork(own_.get()); }
 
   void work_arrived() noexcept override {
-    if (host_ != nullptr) ev_prepare_start(host_, &prepare_);
+    if (host_ == nullptr) return;
+    ev_prepare_start(host_, &prepare_);
+    ev_idle_start(host_, &idle_);  // should the host be among its prepare watchers just now
   }
 
   /// Moves the watchers over to the loop of its own.

@@ -167,5 +167,40 @@ TEST_F(LibevProgramTest, BesideAnIdleGuestItGetsEveryCallAndEnds) {
   EXPECT_EQ(0u, loop.statistics().turns);
 }
 
+// ---- Work that arrives just before the host blocks -------------------------------------------------
+
+/// A watcher of the host that starts a task when the host is about to block.
+struct StartsATask {
+  StartsATask(struct ev_loop* host, EventLoop& guest) : loop(guest) {
+    ev_prepare_init(&prepare, on_prepare);
+    prepare.data = this;
+    ev_prepare_start(host, &prepare);
+  }
+  static void on_prepare(struct ev_loop* host, ev_prepare* prepare, int /*events*/) {
+    ev_prepare_stop(host, prepare);
+    static_cast<StartsATask*>(prepare->data)->loop.create_task([host] { ev_break(host); });
+  }
+
+  EventLoop& loop;
+  ev_prepare prepare;
+};
+
+TEST_F(LibevProgramTest, ATaskStartedByAPrepareWatcherIsNotKeptWaiting) {
+  EventLoop loop{attach(host)};
+  StartsATask starter{host, loop};
+  ev_timer late;
+  ev_timer_init(
+      &late,
+      [](struct ev_loop* late_host, ev_timer*, int) {
+        ADD_FAILURE() << "the host went to sleep over it";
+        ev_break(late_host);
+      },
+      1., 0.);
+  ev_timer_start(host, &late);
+  ev_run(host, 0);
+  ev_timer_stop(host, &late);
+  loop.shutdown();
+}
+
 }  // namespace
 }  // namespace asyncio::test
