@@ -21,7 +21,7 @@ void on_tick(struct ev_loop* loop, ev_timer* timer, int /*events*/) {
 int main() {
   struct ev_loop* host = ev_default_loop(0);
   ev_timer ticker;
-  ev_timer_init(&ticker, on_tick, 0.02, 0.02);
+  ev_timer_init(&ticker, on_tick, 0.1, 0.1);
   ev_timer_start(host, &ticker);
 
   asyncio::EventLoop loop{asyncio::attach(host)};
