@@ -212,6 +212,7 @@ void Reactor::fire_due(TimePoint now, std::uint64_t limit, const bool& stop) {
       continue;
     }
     timers_.disarm(node);
+    timers_.prefetch_next();
     node.fire(node);
   }
 }
