@@ -102,9 +102,8 @@ class ASYNCIO_API TaskControl : public ReadyNode {
   /// The failure counts as looked at: the exception handler will not hear of it.
   void mark_observed() noexcept;
 
-  Inbox* inbox = nullptr;  ///< of the loop; never freed, so any thread may use it at any time
-
-  // Everything below belongs to the loop's thread.
+  // Everything below, but for the inbox, belongs to the loop's thread.  In the order of use: what each
+  // switch touches comes first, what only its making, its end or a report needs, last.
   Fiber fiber;
   Loop* loop = nullptr;
   ScopeNode* scope = nullptr;       ///< innermost scope entered
@@ -114,34 +113,37 @@ class ASYNCIO_API TaskControl : public ReadyNode {
   std::uint32_t uncaught_base = 0;  ///< exceptions in flight when the innermost shield was entered
   std::uint16_t budget = 128;       ///< immediate completions left in this slice
   std::uint16_t swallowed = 0;      ///< cancels thrown into it so far
-  bool observed = false;            ///< somebody looked at the failure
-  bool starting_shielded = false;   ///< made while its maker's delivery was off
+  std::uint64_t suspensions = 0;
+
+ private:
+  std::atomic<std::uint32_t> refs_{2};  // the maker's handle and the loop
+  std::atomic<TaskState> state_{TaskState::pending};
+
+ public:
+  bool observed = false;  ///< somebody looked at the failure
   bool swallow_reported = false;
   bool abandoned = false;  ///< refused to end: never resumed again, leaked with its stack
   ScopeNode own_scope;
   List<CompletionNode> completions;
   List<HeldLock> held_locks;
-  std::exception_ptr exception;
-  std::unique_ptr<std::vector<UniqueFunction<void()>>> done_callbacks;
-  std::shared_ptr<ContextBase> context;
   Invoke invoke = nullptr;
   void* closure = nullptr;
-  std::string name;
+  std::exception_ptr exception;
+  std::shared_ptr<ContextBase> context;
+  std::unique_ptr<std::vector<UniqueFunction<void()>>> done_callbacks;
+  Inbox* inbox = nullptr;  ///< of the loop; never freed, so any thread may use it at any time
   std::uint64_t id = 0;
-  std::uint64_t suspensions = 0;
   TimePoint created{};
   TimePoint started{};
   TimePoint completed{};
   TimePoint first_cancel{};  ///< when the first cancel was thrown into it
+  std::string name;
 
   void set_state(TaskState to) noexcept { state_.store(to, std::memory_order_release); }
 
  private:
   /// Takes over the last reference, which is still counted.
   void last_ref_gone() noexcept;
-
-  std::atomic<std::uint32_t> refs_{2};  // the maker's handle and the loop
-  std::atomic<TaskState> state_{TaskState::pending};
 };
 
 /// A control block with room for the result.

@@ -224,6 +224,7 @@ class Loop {
   void wake_host() noexcept;
   void fire_deadlines(std::uint64_t limit);
   void run_ready() noexcept;
+  void prefetch_next() const noexcept;
   void resume(TaskControl& task) noexcept;
   void form_batch() noexcept;
   void shuffle_batch() noexcept;

@@ -388,6 +388,7 @@ void Loop::resume(TaskControl& task) noexcept {
   const TimePoint began = options_.debug ? Clock::now() : TimePoint{};
   const TaskRef keep = options_.debug ? TaskRef::share(task) : TaskRef{};
   current_ = &task;
+  prefetch_next();
   switch_fiber(thread_, main_fiber_, task.fiber);
   current_ = nullptr;
   if (options_.debug && Clock::now() - began > slow_slice) {

@@ -145,6 +145,17 @@ void spend_budget(TaskControl& self) {
   self.loop->yield(self);  // no waiter is set, so no cancel can be delivered here
 }
 
+// What comes next lies in no cache if tasks are many: it is fetched while this one runs.  The task's
+// outer frames are above its saved registers; below is where it will go on.
+void Loop::prefetch_next() const noexcept {
+  const ReadyNode* next = batch_.front();
+  if (next == nullptr || !next->is_task) return;
+  constexpr int line = 64;
+  constexpr int lines = 8;  // to either side; measured: more, or the control block too, is slower
+  const auto* saved = static_cast<const char*>(static_cast<const TaskControl*>(next)->fiber.saved);
+  for (int i = -lines; i < lines; ++i) __builtin_prefetch(saved + i * line, 1);
+}
+
 void Loop::park(TaskControl& self) noexcept {
   ++self.suspensions;
   if (batch_.empty() && slice_ != 0 && ready_count_ != 0 && !reactor_.inbox().has_posts()) {
@@ -159,6 +170,7 @@ void Loop::park(TaskControl& self) noexcept {
     ++switches_;
     auto& next = static_cast<TaskControl&>(*batch_.pop_front());
     current_ = &next;
+    prefetch_next();
     if (&next != &self) switch_fiber(thread_, self.fiber, next.fiber);
   }
   self.budget = budget_per_slice;
@@ -173,6 +185,7 @@ void Loop::leave(Fiber& ended) noexcept {
   ++switches_;
   auto& next = static_cast<TaskControl&>(*batch_.pop_front());
   current_ = &next;
+  prefetch_next();
   leave_fiber(ended, next.fiber);
 }
 
