@@ -3,6 +3,7 @@
 // Not included: the test clock.  The library itself never includes this file.
 #pragma once
 
+#include <asyncio/backends/any_loop.h>
 #include <asyncio/concurrency/barrier.h>
 #include <asyncio/concurrency/cancellation_scope.h>
 #include <asyncio/concurrency/condition.h>

@@ -99,6 +99,10 @@ void EventLoop::stop() { loop_->stop(); }
 
 void EventLoop::shutdown() { loop_->shutdown(); }
 
+NativeHandle EventLoop::native_handle() const { return loop_->native_handle(); }
+
+bool EventLoop::process(Duration budget) { return loop_->process_by_descriptor(budget); }
+
 void EventLoop::call_soon(UniqueFunction<void()> callback) {
   if (!callback) throw std::invalid_argument("call_soon: the callback is empty");
   loop_->call_soon(std::move(callback));

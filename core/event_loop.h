@@ -69,6 +69,13 @@ struct LoopStatistics {
   std::size_t stacks_free = 0;
 };
 
+/// What a host of any kind watches; see attach_by_descriptor().
+struct NativeHandle {
+  int fd = -1;  ///< readable when EventLoop::process() has something to do: poll it for that
+  TimePoint deadline{};  ///< when it will be, at the latest; max(): only an event can make it so
+  bool alive = false;    ///< could anything of ours still happen?  If not, the host may end
+};
+
 /// A loop as other threads may hold it: copyable, and good for posting only.
 ///
 /// While one is alive, a loop whose tasks are all blocked waits for a post rather than report a
@@ -149,6 +156,19 @@ class ASYNCIO_API EventLoop {
   /// put off to the end of that.
   /// Throws: InvalidStateError in a task, and inside run().
   void shutdown();
+
+  /// For a guest by descriptor: what the host watches.  The descriptor stays the same until
+  /// after_fork(); the rest is as of now.  A host that watches the descriptor need not look at it.
+  /// Throws: InvalidStateError if the loop is no such guest.
+  NativeHandle native_handle() const;
+
+  /// For a guest by descriptor, from the host: runs what is ready and due, for about `budget`.  A task
+  /// that does not suspend is not cut short.  Called from within a task or callback of this loop, as
+  /// a host may do that is run by one, it does nothing.
+  /// Returns whether work is left; the descriptor is readable then.
+  /// Throws: InvalidStateError if the loop is no such guest, on another thread than the loop's, and
+  /// in a forked child before after_fork().  Never what a task or callback threw.
+  bool process(Duration budget = std::chrono::microseconds{500});
 
   /// Calls `callback` in the next turn, in order.
   void call_soon(UniqueFunction<void()> callback);

@@ -143,6 +143,10 @@ class ASYNCIO_API ASYNCIO_API_STABLE EventLoopInterface {
   /// that the host calls process() soon.
   virtual void work_arrived() noexcept {}
 
+  /// For a guest of any host: the descriptor that is readable when the host is to call
+  /// EventLoop::process().  -1: the host is called in another way, or there is none.
+  virtual int native_fd() const noexcept { return -1; }
+
   /// For a guest.  Takes every watch off the host's loop, which is not touched again: from here on
   /// wait() waits by itself.  Called at most once.
   virtual void detach() noexcept {}

@@ -169,6 +169,7 @@ class LibeventInterface final : public EventLoopInterface {
       entry->ghost = false;
       event_del(entry->native.get());
       event_assign(entry->native.get(), base_, fd, flags, on_ready, this);
+      yield_to_hosts(entry->native.get());
     } else {
       if (!may_add(fd)) return EBADF;
       entry = add(fd, flags);
@@ -216,7 +217,7 @@ class LibeventInterface final : public EventLoopInterface {
       if (!entry.native) continue;
       const short flags = event_get_events(entry.native.get());  // NOLINT(google-runtime-int)
       event_del(entry.native.get());
-      event_assign(entry.native.get(), base_, fd, flags, on_ready, this);
+      event_assign(entry.native.get(), base_, fd, flags, on_ready, this);  // of its one priority
       if (watched && (is_closed(fd) || start(entry) != 0)) dead_.push_back(fd);
     }
   }
@@ -224,7 +225,14 @@ class LibeventInterface final : public EventLoopInterface {
   EventPointer make_event(event_base* base, event_callback_fn callback) {
     EventPointer made(event_new(base, -1, 0, callback, this));
     if (!made) throw std::bad_alloc();
+    yield_to_hosts(made.get());
     return made;
+  }
+
+  /// libevent calls an event only when none of a higher priority is left: with any but the lowest,
+  /// busy tasks would lock the host's lower ones out.
+  static void yield_to_hosts(event* ours) noexcept {
+    event_priority_set(ours, event_base_get_npriorities(event_get_base(ours)) - 1);
   }
 
   /// The errno of event_add, or 0.
@@ -289,6 +297,7 @@ class LibeventInterface final : public EventLoopInterface {
     }
     Watch& entry = watches_[index];
     entry.native.reset(event_new(base_, fd, flags, on_ready, this));
+    if (entry.native) yield_to_hosts(entry.native.get());
     return entry.native ? &entry : nullptr;
   }
 
@@ -378,6 +387,11 @@ namespace asyncio {
 std::unique_ptr<EventLoopInterface> attach(event_base* host, const AttachOptions& options) {
   if (host == nullptr) {
     throw std::invalid_argument("attach(nullptr): pass the event_base that the program runs");
+  }
+  // Other major or minor versions lay their structures out differently.
+  if ((event_get_version_number() ^ LIBEVENT_VERSION_NUMBER) >> 16 != 0) {
+    throw BackendError(
+        "attach: the program has loaded another libevent than asyncio was built for");
   }
   return std::make_unique<backends::LibeventInterface>(host, options);
 }

@@ -132,6 +132,9 @@ class Loop {
   void stop() noexcept;
   /// As a guest: what EventLoopInterface::process() promises.
   bool process(Duration budget) noexcept;
+  /// As a guest by descriptor: EventLoop's members of these names.
+  bool process_by_descriptor(Duration budget);
+  NativeHandle native_handle() const;
   /// Something is ready, or may have moved the earliest deadline: if the host has the thread, it has
   /// to come back.
   void outside_change() noexcept {
@@ -234,6 +237,8 @@ class Loop {
   bool wait_or_finish();
   void wait_virtual();
   bool could_be_woken() const noexcept;
+  bool could_go_on() const noexcept;
+  void check_by_descriptor(const char* call) const;
   void wind_up(bool hold_callbacks, bool interrupted);
   void close_root_resources(bool cancelled);
   void abandon_survivors();

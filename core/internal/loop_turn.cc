@@ -284,13 +284,45 @@ bool Loop::process(Duration budget) noexcept {
     shutdown();
     return false;
   }
-  const TimePoint earliest = reactor_.timers().earliest();
-  const bool alive = work || alive_count_ != 0 || earliest != TimePoint::max() || could_be_woken();
-  reactor_.rest(alive, std::min(earliest, trim_stacks(Clock::now())));
+  const bool alive = could_go_on();
+  reactor_.rest(alive, std::min(reactor_.timers().earliest(), trim_stacks(Clock::now())));
   if (work) return true;
   if (alive && !reactor_.inbox().begin_sleep()) return true;
   host_asleep_ = true;
   return false;
+}
+
+// Could anything still happen of which the host would have to know?
+bool Loop::could_go_on() const noexcept {
+  return has_work() || alive_count_ != 0 || !reactor_.timers().empty() || could_be_woken();
+}
+
+void Loop::check_by_descriptor(const char* call) const {
+  if (reactor_.native_fd() >= 0) return;
+  throw InvalidStateError(
+      std::string{call} +
+      (reactor_.guest()
+           ? " on the guest of a libev or libevent loop, which calls it by itself"
+           : " on a loop that runs itself: use run(...), or make it the guest of a host with "
+             "EventLoop{attach_by_descriptor()}"));
+}
+
+bool Loop::process_by_descriptor(Duration budget) {
+  check_by_descriptor("process()");
+  if (!on_own_thread()) {
+    throw InvalidStateError(
+        "process() from a thread that is not the loop's: use call_soon_threadsafe(...)");
+  }
+  check_fork("process()");
+  const bool work = process(budget);
+  if (work) reactor_.work_arrived();
+  return work;
+}
+
+NativeHandle Loop::native_handle() const {
+  check_by_descriptor("native_handle()");
+  const bool asleep = host_asleep_ || !reactor_.guest();  // after shutdown() nothing calls any more
+  return {reactor_.native_fd(), asleep ? reactor_.called_at() : TimePoint::min(), could_go_on()};
 }
 
 void Loop::wake_host() noexcept {

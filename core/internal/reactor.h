@@ -85,6 +85,9 @@ class Reactor final : public ReadySink {
   /// Is the loop a host's?
   bool guest() const noexcept { return guest_; }
   void work_arrived() noexcept { backend_.work_arrived(); }
+  int native_fd() const noexcept { return backend_.native_fd(); }
+  /// When the host will be called for the timer of ours, at the latest.
+  TimePoint called_at() const noexcept { return timerfd_deadline_; }
   /// Between two calls of process(): has the host come back at the earliest deadline, or, with
   /// nothing `alive`, takes our descriptors out of its loop so that it may end.
   void rest(bool alive, TimePoint until);

@@ -9,14 +9,22 @@
 #include <asyncio/core/event_loop_interface.h>
 #include <asyncio/core/time.h>
 
+namespace asyncio {
+class EventLoop;
+}
+
 namespace asyncio::test {
 
-/// The same over libev and libevent.  Its timers and watches are the host's own.
+/// The same over libev, libevent and poll.  Its timers and watches are the host's own.
 class Host {
  public:
   virtual ~Host() = default;
 
   virtual std::unique_ptr<EventLoopInterface> attach(const AttachOptions& options = {}) = 0;
+
+  /// What a program has to do by itself for a guest by descriptor: to call it, and to stop that.
+  virtual void take_in(EventLoop& /*loop*/, const AttachOptions& /*options*/) {}
+  virtual void let_go(EventLoop& /*loop*/) {}
 
   /// Runs until nothing is left that could happen, or end_run().
   /// False if it refuses.
@@ -34,14 +42,31 @@ class Host {
 
   /// In the child of a fork.
   virtual void after_fork() = 0;
-  /// Destroys its loop; though guests are in it, if it tells them.
+  /// Destroys its loop; though guests are in it, if that harms none.
   virtual void destroy() = 0;
-  virtual bool tells_that_it_goes() const = 0;
+  virtual bool may_go_first() const = 0;
   /// May it be run by a callback that it has called?
   virtual bool may_be_nested() const = 0;
 };
 
-std::unique_ptr<Host> make_libev_host();
-std::unique_ptr<Host> make_libevent_host();
+/// Of the kind that the program is linked with: each has a file of its own.
+std::unique_ptr<Host> make_host();
+
+/// An EventLoop in `host`, which must outlive it.
+class Guest {
+ public:
+  explicit Guest(Host& host, const AttachOptions& options = {});
+  ~Guest();
+  Guest(const Guest&) = delete;
+  Guest& operator=(const Guest&) = delete;
+
+  EventLoop* get() const noexcept { return loop_.get(); }
+  EventLoop* operator->() const noexcept { return loop_.get(); }
+  void reset();
+
+ private:
+  Host& host_;
+  std::unique_ptr<EventLoop> loop_;
+};
 
 }  // namespace asyncio::test

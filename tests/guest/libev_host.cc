@@ -46,7 +46,7 @@ class LibevHost final : public Host {
   void destroy() override { ev_loop_destroy(std::exchange(loop_, nullptr)); }
 
   bool may_be_nested() const override { return true; }
-  bool tells_that_it_goes() const override { return true; }
+  bool may_go_first() const override { return true; }
 
  private:
   struct Timer {
@@ -80,6 +80,6 @@ class LibevHost final : public Host {
 
 }  // namespace
 
-std::unique_ptr<Host> make_libev_host() { return std::make_unique<LibevHost>(); }
+std::unique_ptr<Host> make_host() { return std::make_unique<LibevHost>(); }
 
 }  // namespace asyncio::test

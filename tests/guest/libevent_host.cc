@@ -40,7 +40,7 @@ class LibeventHost final : public Host {
   }
 
   bool may_be_nested() const override { return false; }
-  bool tells_that_it_goes() const override { return false; }
+  bool may_go_first() const override { return false; }
 
  private:
   struct One {
@@ -70,6 +70,6 @@ class LibeventHost final : public Host {
 
 }  // namespace
 
-std::unique_ptr<Host> make_libevent_host() { return std::make_unique<LibeventHost>(); }
+std::unique_ptr<Host> make_host() { return std::make_unique<LibeventHost>(); }
 
 }  // namespace asyncio::test

@@ -1,0 +1,163 @@
+// The guest of any loop, as its host sees it: one descriptor, and when it is readable.
+#include <chrono>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <poll.h>
+#include <unistd.h>
+
+#include <gtest/gtest.h>
+
+#include <asyncio/asyncio.h>
+#include <asyncio/tests/support/messages.h>
+#include <asyncio/tests/support/socket_pair.h>
+
+namespace asyncio::test {
+namespace {
+
+using namespace std::chrono_literals;
+
+class AnyLoopTest : public testing::Test {
+ protected:
+  /// Would a host's poll return within that time?
+  bool readable(std::chrono::milliseconds within = 0ms) const {
+    pollfd polled{loop.native_handle().fd, POLLIN, 0};
+    return ::poll(&polled, 1, static_cast<int>(within.count())) == 1;
+  }
+  /// Calls it as a host does, until it has nothing to do.
+  void settle() {
+    for (int calls = 0; readable(); ++calls) {
+      ASSERT_LT(calls, 10) << "it calls for the host without end";
+      loop.process();
+    }
+  }
+
+  EventLoop loop{attach_by_descriptor()};
+};
+
+TEST_F(AnyLoopTest, AnIdleOneIsQuietAndNotAlive) {
+  EXPECT_FALSE(readable());
+  EXPECT_FALSE(loop.native_handle().alive);
+  EXPECT_EQ(TimePoint::max(), loop.native_handle().deadline);
+  EXPECT_EQ("any", loop.backend().type());
+}
+
+TEST_F(AnyLoopTest, EachThingTheHostDoesMakesItReadable) {
+  Event event;
+  loop.create_task([&] { event.wait(); });
+  EXPECT_TRUE(readable());
+  EXPECT_EQ(TimePoint::min(), loop.native_handle().deadline);
+  settle();
+  EXPECT_TRUE(loop.native_handle().alive);
+  event.set();
+  EXPECT_TRUE(readable());
+  settle();
+  EXPECT_FALSE(loop.native_handle().alive);
+  loop.call_soon([] {});
+  EXPECT_TRUE(readable());
+  settle();
+}
+
+TEST_F(AnyLoopTest, ADeadlineMakesItReadableAndIsTold) {
+  loop.call_later(30ms, [] {});
+  settle();
+  const TimePoint due = loop.native_handle().deadline;
+  EXPECT_GT(due, Clock::now());
+  EXPECT_LE(due, Clock::now() + 30ms);
+  EXPECT_TRUE(readable(10'000ms));
+  EXPECT_GE(Clock::now(), due);
+  settle();
+  EXPECT_FALSE(loop.native_handle().alive);
+}
+
+TEST_F(AnyLoopTest, DataAndOtherThreadsMakeItReadable) {
+  SocketPair pair;
+  std::string got;
+  loop.create_task([&] {
+    wait_readable(pair.a());
+    got = pair.read(0);
+  });
+  settle();
+  pair.write(1, "x");
+  EXPECT_TRUE(readable());
+  settle();
+  EXPECT_EQ("x", got);
+
+  bool called = false;
+  std::thread other{[&, handle = loop.handle()] { handle.post([&] { called = true; }); }};
+  EXPECT_TRUE(readable(10'000ms));
+  other.join();
+  settle();
+  EXPECT_TRUE(called);
+}
+
+TEST_F(AnyLoopTest, WhatTheBudgetLeavesKeepsItReadable) {
+  bool stop = false;
+  loop.create_task([&] {
+    while (!stop) yield();
+  });
+  EXPECT_TRUE(loop.process(0us));
+  EXPECT_TRUE(readable());
+  EXPECT_TRUE(loop.process(100us));
+  EXPECT_TRUE(readable());
+  stop = true;
+  EXPECT_FALSE(loop.process(10s));
+  EXPECT_FALSE(readable());
+}
+
+TEST_F(AnyLoopTest, CalledByATaskItDoesNothing) {
+  std::string log;
+  loop.create_task([&] {
+    EXPECT_FALSE(loop.process());
+    log += '1';
+  });
+  loop.create_task([&] { log += '2'; });
+  settle();
+  EXPECT_EQ("12", log);
+}
+
+// A closed descriptor whose duplicate lives on can only be forgotten by a new set; the host's watch,
+// which may be an epoll set of its own, must outlive that.
+TEST_F(AnyLoopTest, TheDescriptorOutlivesASetMadeAnew) {
+  SocketPair pair;
+  loop.call_later(1h, [] {});
+  auto waiter = loop.create_task([&] { wait_readable(pair.a()); });
+  settle();
+  waiter.cancel();
+  settle();
+  const int fd = loop.native_handle().fd;
+  const int duplicate = ::dup(pair.a());
+  pair.close_silently(0);
+  pair.write(1, "x");
+  settle();  // the set says that the closed one is readable, until it is made anew
+  EXPECT_EQ(fd, loop.native_handle().fd);
+  loop.create_task([] {});
+  EXPECT_TRUE(readable());
+  settle();
+  ::close(duplicate);
+  loop.shutdown();
+}
+
+TEST_F(AnyLoopTest, AfterShutdownItIsQuietForGood) {
+  loop.create_task([] { sleep(1h); });
+  loop.shutdown();
+  EXPECT_FALSE(readable());
+  EXPECT_FALSE(loop.native_handle().alive);
+  EXPECT_FALSE(loop.process());
+}
+
+TEST_F(AnyLoopTest, AnotherThreadIsRefused) {
+  std::thread{[&] { EXPECT_THROW(loop.process(), InvalidStateError); }}.join();
+}
+
+TEST(AnyLoopErrorsTest, ALoopThatRunsItselfSaysHowItIsCalled) {
+  EventLoop own;
+  const std::string handle = message_of<InvalidStateError>([&] { own.native_handle(); });
+  EXPECT_TRUE(contains(handle, "native_handle()") && contains(handle, "attach_by_descriptor"));
+  const std::string process = message_of<InvalidStateError>([&] { own.process(); });
+  EXPECT_TRUE(contains(process, "process()") && contains(process, "run("));
+}
+
+}  // namespace
+}  // namespace asyncio::test
