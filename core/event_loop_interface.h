@@ -35,14 +35,17 @@ constexpr Interest operator~(Interest a) noexcept {
 }
 constexpr bool any(Interest a) noexcept { return a != Interest::none; }
 
-/// Where a backend's wait() reports what it found.
+/// Where a backend's wait() reports what it found.  A guest may report between two waits as well.
+///
+/// It only takes notes: of the backend's functions it calls none but work_arrived().
 class ASYNCIO_API ReadySink {
  public:
   /// `fd` is ready in these directions.  An error or hang-up counts as ready in every watched one.
   /// May be called more than once for one fd, and for an fd nobody waits on.
   virtual void ready(int fd, Interest directions) noexcept = 0;
 
-  /// `fd` cannot be watched any more: it was closed, or the kernel refuses it.
+  /// `fd` cannot be watched any more: it was closed, or the kernel refuses it.  The backend has ended
+  /// the watch itself.
   virtual void dead(int fd) noexcept = 0;
 
  protected:
@@ -114,6 +117,9 @@ class ASYNCIO_API ASYNCIO_API_STABLE EventLoopInterface {
   friend class detail::Reactor;
 
   // ---- The backend's half.  Called by the runtime on the loop's thread, never nested.  -----------
+  //
+  // The destructor may come with watches still active, and in the child of a fork without
+  // after_fork() before it: nothing it does may reach the parent's kernel object.
 
   /// Watches `fd` for exactly `wanted` from now on, level-triggered; Interest::none ends it.
   ///
@@ -121,26 +127,30 @@ class ASYNCIO_API ASYNCIO_API_STABLE EventLoopInterface {
   /// again means "assert it anew with the kernel": the descriptor behind the number may have been
   /// closed and another one opened.
   ///
-  /// Returns 0, or the errno that explains why the fd cannot be watched (EBADF, EPERM for a regular
-  /// file, ENOMEM…).  A mechanism that learns of it only later says ReadySink::dead.  Ending the
-  /// watch of an fd that is closed already is not an error.
+  /// Returns 0, or the errno that explains why the fd is not watched now (EBADF, also for a negative
+  /// one; EPERM for a regular file; ENOMEM…).  A mechanism that learns of it only later says
+  /// ReadySink::dead.  Ending the watch of an fd that is closed already, negative or not watched is
+  /// not an error.
   virtual int watch(int fd, Interest wanted) noexcept = 0;
 
   /// Blocks until a watched fd is ready or `until` has come, whichever is first, and reports every
-  /// ready fd once.  `until` <= now only polls; TimePoint::max() waits for ever.  Waking early (a
-  /// signal) is allowed; waking before `until` for lack of precision is not a fault of a coarse
-  /// backend but it must not busy-wait: round up.
+  /// fd that is ready.  `until` is real time, never a test clock's.  `until` <= now only polls;
+  /// TimePoint::max() waits for ever, also with nothing watched.
+  ///
+  /// Waking early (a signal) is allowed, the runtime then waits again.  But a wait must not become
+  /// many short ones as `until` comes near: a mechanism that counts in coarse units rounds up.
   /// Throws: BackendError if the mechanism itself has failed.
   virtual void wait(TimePoint until, ReadySink& sink) = 0;
 
-  /// Makes the kernel object anew and asserts every registration on it.  Called in the child of a
-  /// fork, so that nothing done here reaches the parent, and when the old object holds a
-  /// registration that can no longer be named.
-  /// Throws: BackendError.
+  /// Makes the kernel object anew and asserts every registration on it; those that cannot be are
+  /// reported dead by the next wait().  Called in the child of a fork, where nothing it does may
+  /// reach the parent's object, and when the old object holds a registration that can no longer be
+  /// named.  Without a kernel object there is nothing to do.
+  /// Throws: BackendError; then it may be called again.
   virtual void after_fork() = 0;
 
   /// For a guest.  Work has come from outside process(), while process() had left none: see to it
-  /// that the host calls process() soon.
+  /// that the host calls process() soon, but not in here.
   virtual void work_arrived() noexcept {}
 
   /// For a guest of any host: the descriptor that is readable when the host is to call

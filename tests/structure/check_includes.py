@@ -98,7 +98,8 @@ def main():
         if "/internal/" in header:
             wrong.append(f"{header}: internal headers are never installed")
     wrong += check_umbrella(root, public)
-    for path in sorted((root / "examples").glob("*.cc")):
+    examples = [*(root / "examples").rglob("*.cc"), *(root / "examples").rglob("*.h")]
+    for path in sorted(examples):
         for _, header in INCLUDE.findall(path.read_text(encoding="utf-8")):
             if "/internal/" in header or "/detail/" in header:
                 wrong.append(f"{path.name}: <{header}>: examples use the public API")

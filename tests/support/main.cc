@@ -4,7 +4,8 @@
 
 #include <gtest/gtest.h>
 
-#include <asyncio/tests/backends/dummy_backend.h>
+#include <asyncio/core/backends.h>
+#include <asyncio/examples/poll_backend/poll_backend.h>
 
 int main(int argc, char** argv) {
   testing::InitGoogleTest(&argc, argv);
@@ -12,8 +13,8 @@ int main(int argc, char** argv) {
   GTEST_FLAG_SET(death_test_style, "threadsafe");
   // A third party's backend is known to nobody until its program says so.
   const char* backend = std::getenv("ASYNCIO_BACKEND");
-  if (backend != nullptr && std::string_view{backend} == "dummy") {
-    asyncio::test::register_dummy_backend();
+  if (backend != nullptr && std::string_view{backend} == "poll") {
+    asyncio::register_backend(third_party::poll_backend());
   }
   return RUN_ALL_TESTS();
 }
