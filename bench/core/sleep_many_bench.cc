@@ -1,0 +1,89 @@
+// Very many tasks that all sleep 100 ms, made at once.  The time is what it took beyond 100 ms, from
+// the first creation until the last has ended; stacks and memory are warm from an untimed round.
+#include <chrono>
+#include <cstddef>
+#include <string>
+#include <vector>
+
+#include <asyncio/asyncio.h>
+
+#include "../support/on_backends.h"
+#include "../support/percentiles.h"
+#include "../support/raw_loops.h"
+#include "../support/rows.h"
+
+namespace bench {
+namespace {
+
+using namespace std::chrono_literals;
+constexpr auto kAsked = 100ms;
+
+/// Times rounds that each sleep for kAsked.
+template <class Round>
+void time_rounds(State& state, Round round) {
+  round();
+  for (auto _ : state) {
+    const auto began = Clock::now();
+    round();
+    state.SetIterationTime(in_seconds(Clock::now() - began - kAsked));
+  }
+}
+
+void on_asyncio(State& state, const std::string& backend, std::int64_t tasks) {
+  run_on(backend, [&] {
+    std::vector<asyncio::Task<void>> sleepers(static_cast<std::size_t>(tasks));
+    time_rounds(state, [&] {
+      for (auto& sleeper : sleepers) {
+        sleeper = asyncio::create_task([] { asyncio::sleep(kAsked); });
+      }
+      for (const auto& sleeper : sleepers) asyncio::await(sleeper);
+    });
+  });
+}
+
+/// Not tasks: a timer and a count, which is less work than any of the others does.
+template <class Loop>
+void on_raw_loop(State& state, std::int64_t tasks) {
+  struct Sleeper : Loop::template Timer<Sleeper> {
+    void on_time() {
+      if (--*left == 0) loop->stop();
+    }
+    Loop* loop = nullptr;
+    std::int64_t* left = nullptr;
+  };
+  Loop loop;
+  std::int64_t left = 0;
+  std::vector<Sleeper> sleepers(static_cast<std::size_t>(tasks));
+  time_rounds(state, [&] {
+    left = tasks;
+    loop.poll();  // libev counts from the last time it looked at the clock
+    for (Sleeper& sleeper : sleepers) {
+      sleeper.loop = &loop;
+      sleeper.left = &left;
+      sleeper.start(loop, std::chrono::duration<double>(kAsked).count());
+    }
+    loop.run();
+  });
+}
+
+const Subject subject("core.sleep_many", [](Rows& rows) {
+  for (const std::int64_t tasks : rows.sizes({1'000, 100'000}, {10'000, 1'000'000})) {
+    const Params params = {{"tasks", tasks}};
+    const int rounds = rows.smoke() ? 1 : 3;
+    for (const std::string& backend : asyncio::available_backends()) {
+      rows.add_self_timed("asyncio@" + backend, params,
+                          [=](State& state) { on_asyncio(state, backend, tasks); })
+          ->Iterations(rounds)
+          ->Unit(benchmark::kMillisecond);
+    }
+    for_each_raw_timer_loop([&]<class Loop>() {
+      rows.add_self_timed(Loop::name, params,
+                          [=](State& state) { on_raw_loop<Loop>(state, tasks); })
+          ->Iterations(rounds)
+          ->Unit(benchmark::kMillisecond);
+    });
+  }
+});
+
+}  // namespace
+}  // namespace bench

@@ -1,0 +1,90 @@
+// libevent as one writes against it by hand, for the reference rows.  As raw_libev.h.
+#pragma once
+
+#include <event2/event.h>
+#include <event2/event_struct.h>
+#include <sys/time.h>
+
+#include <cmath>
+#include <limits>
+#include <memory>
+#include <new>
+#include <string_view>
+
+namespace bench::raw {
+
+inline timeval to_timeval(double seconds) {
+  timeval result{};
+  result.tv_sec = static_cast<time_t>(seconds);
+  result.tv_usec = static_cast<suseconds_t>((seconds - std::floor(seconds)) * 1e6);
+  return result;
+}
+
+class Libevent {
+ public:
+  static constexpr std::string_view name = "raw_libevent";
+  static constexpr int descriptor_limit = std::numeric_limits<int>::max();
+
+  /// The precise clock costs a system call more for each wait, and makes timers exact.
+  explicit Libevent(bool precise_timers = false) {
+    const std::unique_ptr<event_config, decltype(&event_config_free)> config(event_config_new(),
+                                                                             event_config_free);
+    event_config_set_flag(config.get(), EVENT_BASE_FLAG_NOLOCK);
+    event_config_set_flag(config.get(), EVENT_BASE_FLAG_IGNORE_ENV);
+    if (precise_timers) event_config_set_flag(config.get(), EVENT_BASE_FLAG_PRECISE_TIMER);
+    event_config_require_features(config.get(), EV_FEATURE_O1);  // epoll
+    base_ = event_base_new_with_config(config.get());
+    if (base_ == nullptr) throw std::bad_alloc();
+  }
+  Libevent(const Libevent&) = delete;
+  Libevent& operator=(const Libevent&) = delete;
+  ~Libevent() { event_base_free(base_); }
+
+  event_base* native() { return base_; }
+
+  void run() { event_base_dispatch(base_); }
+  void stop() { event_base_loopbreak(base_); }
+  void poll() { event_base_loop(base_, EVLOOP_ONCE | EVLOOP_NONBLOCK); }
+
+  template <class Derived>
+  class Io {
+   public:
+    void start(Libevent& loop, int fd) {
+      event_assign(&native_, loop.base_, fd, EV_READ | EV_PERSIST, call, this);
+      event_add(&native_, nullptr);
+    }
+    void stop(Libevent& /*loop*/) { event_del(&native_); }
+
+   private:
+    static void call(evutil_socket_t /*fd*/, short /*what*/, void* self) {
+      static_cast<Derived*>(static_cast<Io*>(self))->on_ready();
+    }
+    event native_;
+  };
+
+  template <class Derived>
+  class Timer {
+   public:
+    void start(Libevent& loop, double seconds) {
+      evtimer_assign(&native_, loop.base_, call, this);
+      add(seconds);
+    }
+    void restart(Libevent& /*loop*/, double seconds) { add(seconds); }
+    void stop(Libevent& /*loop*/) { event_del(&native_); }
+
+   private:
+    void add(double seconds) {
+      const timeval delay = to_timeval(seconds);
+      event_add(&native_, &delay);
+    }
+    static void call(evutil_socket_t /*fd*/, short /*what*/, void* self) {
+      static_cast<Derived*>(static_cast<Timer*>(self))->on_time();
+    }
+    event native_;
+  };
+
+ private:
+  event_base* base_;
+};
+
+}  // namespace bench::raw
