@@ -3,9 +3,9 @@
 
 #include <chrono>
 #include <cstddef>
+#include <deque>
 #include <limits>
 #include <string>
-#include <vector>
 
 #include <asyncio/asyncio.h>
 
@@ -54,12 +54,15 @@ void on_asyncio(State& state, const std::string& backend, const PipesShape& shap
 
 template <class Loop>
 struct Reader : Loop::template Io<Reader<Loop>> {
-  void on_ready() {
-    if (ring->pass_on(index)) loop->stop();
+  Reader(Loop& on, PipeRing& in, std::size_t at) : loop(on), ring(in), index(at) {
+    this->start(loop, ring.reader(index));
   }
-  Loop* loop = nullptr;
-  PipeRing* ring = nullptr;
-  std::size_t index = 0;
+  void on_ready() {
+    if (ring.pass_on(index)) loop.stop();
+  }
+  Loop& loop;
+  PipeRing& ring;
+  std::size_t index;
 };
 
 /// With an idle timer for each descriptor, moved whenever there is life.
@@ -68,35 +71,30 @@ struct ReaderInTime : Loop::template Io<ReaderInTime<Loop>>,
                       Loop::template Timer<ReaderInTime<Loop>> {
   using Io = typename Loop::template Io<ReaderInTime<Loop>>;
   using Timer = typename Loop::template Timer<ReaderInTime<Loop>>;
-  void start(Loop& on, int fd) {
-    Io::start(on, fd);
-    Timer::start(on, long_timeout(index));
+  ReaderInTime(Loop& on, PipeRing& in, std::size_t at) : Timer(on), loop(on), ring(in), index(at) {
+    Io::start(loop, ring.reader(index));
+    Timer::restart(long_timeout(index));
   }
   void stop(Loop& on) {
     Io::stop(on);
-    Timer::stop(on);
+    Timer::stop();
   }
   void on_ready() {
-    Timer::restart(*loop, long_timeout(index));
-    if (ring->pass_on(index)) loop->stop();
+    Timer::restart(long_timeout(index));
+    if (ring.pass_on(index)) loop.stop();
   }
   void on_time() {}
-  Loop* loop = nullptr;
-  PipeRing* ring = nullptr;
-  std::size_t index = 0;
+  Loop& loop;
+  PipeRing& ring;
+  std::size_t index;
 };
 
 template <class Loop, class Watcher>
 void on_raw_loop(State& state, const PipesShape& shape) {
   Loop loop;
   PipeRing ring(shape);
-  std::vector<Watcher> readers(ring.size());
-  for (std::size_t i = 0; i < ring.size(); ++i) {
-    readers[i].loop = &loop;
-    readers[i].ring = &ring;
-    readers[i].index = i;
-    readers[i].start(loop, ring.reader(i));
-  }
+  std::deque<Watcher> readers;
+  for (std::size_t i = 0; i < ring.size(); ++i) readers.emplace_back(loop, ring, i);
   loop.poll();  // now all of them are registered
   while (state.KeepRunningBatch(shape.writes)) {
     ring.begin_round();

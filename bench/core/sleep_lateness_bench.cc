@@ -23,42 +23,37 @@ void on_asyncio(State& state, const std::string& backend) {
 }
 
 template <class Loop>
-void with_timer_of(State& state, Loop& loop) {
-  struct Sleeper : Loop::template Timer<Sleeper> {
-    explicit Sleeper(Loop& on) : loop(on) {}
-    void on_time() { loop.stop(); }
-    Loop& loop;
-  } sleeper(loop);
-  time_sleeps(state, [&] {
-    sleeper.start(loop, in_seconds(kShortSleep));
-    loop.run();
-  });
-}
+class Sleeper : public Loop::template Timer<Sleeper<Loop>> {
+ public:
+  explicit Sleeper(Loop& loop) : Loop::template Timer<Sleeper<Loop>>(loop), loop_(loop) {}
+  void sleep() {
+    this->start(in_seconds(kShortSleep));
+    loop_.run();
+  }
+  void on_time() { loop_.stop(); }
 
-void on_raw_libevent([[maybe_unused]] State& state) {
-#if BENCH_HAVE_LIBEVENT
-  raw::Libevent loop(true);
-  with_timer_of(state, loop);
-#endif
-}
+ private:
+  Loop& loop_;
+};
 
-/// libev counts from when it last looked at the clock; its manual has such a timer look first.
-void on_raw_libev([[maybe_unused]] State& state) {
 #if BENCH_HAVE_LIBEV
-  struct Sleeper : raw::Libev::Timer<Sleeper> {
-    explicit Sleeper(raw::Libev& on) : loop(on) {}
-    void on_time() { loop.stop(); }
-    raw::Libev& loop;
-  };
+void on_raw_libev(State& state) {
   raw::Libev loop;
-  Sleeper sleeper(loop);
+  Sleeper<raw::Libev> sleeper(loop);
   time_sleeps(state, [&] {
-    ev_now_update(loop.native());
-    sleeper.start(loop, in_seconds(kShortSleep));
-    loop.run();
+    ev_now_update(loop.native());  // it counts from when it last looked at the clock
+    sleeper.sleep();
   });
-#endif
 }
+#endif
+
+#if BENCH_HAVE_LIBEVENT
+void on_raw_libevent(State& state) {
+  raw::Libevent loop(true);
+  Sleeper<raw::Libevent> sleeper(loop);
+  time_sleeps(state, [&] { sleeper.sleep(); });
+}
+#endif
 
 /// By a timerfd: epoll itself counts in milliseconds.
 void on_raw_epoll(State& state) {
@@ -94,8 +89,12 @@ const Subject subject("core.sleep_lateness", [](Rows& rows) {
   for (const std::string& backend : asyncio::available_backends()) {
     add_lateness(rows, "asyncio@" + backend, [=](State& state) { on_asyncio(state, backend); });
   }
-  if (BENCH_HAVE_LIBEV) add_lateness(rows, "raw_libev", on_raw_libev);
-  if (BENCH_HAVE_LIBEVENT) add_lateness(rows, "raw_libevent", on_raw_libevent);
+#if BENCH_HAVE_LIBEV
+  add_lateness(rows, "raw_libev", on_raw_libev);
+#endif
+#if BENCH_HAVE_LIBEVENT
+  add_lateness(rows, "raw_libevent", on_raw_libevent);
+#endif
   add_lateness(rows, "raw_epoll", on_raw_epoll);
   add_lateness(rows, "raw_select", on_raw_select);
 });

@@ -45,23 +45,16 @@ void on_asyncio(State& state, const std::string& backend, std::int64_t tasks) {
 template <class Loop>
 void on_raw_loop(State& state, std::int64_t tasks) {
   struct Sleeper : Loop::template Timer<Sleeper> {
-    void on_time() {
-      if (--*left == 0) loop->stop();
-    }
-    Loop* loop = nullptr;
-    std::int64_t* left = nullptr;
+    using Loop::template Timer<Sleeper>::Timer;
+    void on_time() {}
   };
   Loop loop;
-  std::int64_t left = 0;
-  std::vector<Sleeper> sleepers(static_cast<std::size_t>(tasks));
+  std::vector<Sleeper> sleepers;
+  sleepers.reserve(static_cast<std::size_t>(tasks));
+  for (std::int64_t i = 0; i < tasks; ++i) sleepers.emplace_back(loop);
   time_rounds(state, [&] {
-    left = tasks;
     loop.poll();  // libev counts from the last time it looked at the clock
-    for (Sleeper& sleeper : sleepers) {
-      sleeper.loop = &loop;
-      sleeper.left = &left;
-      sleeper.start(loop, std::chrono::duration<double>(kAsked).count());
-    }
+    for (Sleeper& sleeper : sleepers) sleeper.start(in_seconds(kAsked));
     loop.run();
   });
 }

@@ -30,7 +30,7 @@ class Libev {
     return loop_;
   }
 
-  /// Until stop().
+  /// Until stop(), or until nothing is left that could happen.
   void run() { ev_run(loop_, 0); }
   void stop() { ev_break(loop_, EVBREAK_ALL); }
   /// One look, without waiting.
@@ -56,25 +56,26 @@ class Libev {
   template <class Derived>
   class Timer {
    public:
-    Timer() {
+    explicit Timer(Libev& loop) : loop_(loop.loop_) {
       ev_timer_init(&native_, call, 0, 0);
       native_.data = this;
     }
-    void start(Libev& loop, double seconds) {
+    void start(double seconds) {
       ev_timer_set(&native_, seconds, 0);
-      ev_timer_start(loop.loop_, &native_);
+      ev_timer_start(loop_, &native_);
     }
     /// As libev's manual advises for a timeout that is moved again and again.
-    void restart(Libev& loop, double seconds) {
+    void restart(double seconds) {
       native_.repeat = seconds;
-      ev_timer_again(loop.loop_, &native_);
+      ev_timer_again(loop_, &native_);
     }
-    void stop(Libev& loop) { ev_timer_stop(loop.loop_, &native_); }
+    void stop() { ev_timer_stop(loop_, &native_); }
 
    private:
     static void call(struct ev_loop* /*loop*/, ev_timer* native, int /*events*/) {
       static_cast<Derived*>(static_cast<Timer*>(native->data))->on_time();
     }
+    struct ev_loop* loop_;
     ev_timer native_;
   };
 
