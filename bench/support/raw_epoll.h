@@ -11,6 +11,8 @@
 #include <string_view>
 #include <system_error>
 
+#include "raw_until.h"
+
 namespace bench::raw {
 
 class Epoll {
@@ -41,12 +43,13 @@ class Epoll {
   template <class Derived>
   class Io : Handler {
    public:
-    void start(Epoll& loop, int fd) {
+    void start(Epoll& loop, int fd, Until until = Until::readable) {
       Handler::call = [](Handler& self) {
         static_cast<Derived&>(static_cast<Io&>(self)).on_ready();
       };
       Handler::descriptor = fd;
-      epoll_event wanted{.events = EPOLLIN, .data = {.ptr = static_cast<Handler*>(this)}};
+      epoll_event wanted{.events = until == Until::readable ? EPOLLIN : EPOLLOUT,
+                         .data = {.ptr = static_cast<Handler*>(this)}};
       ::epoll_ctl(loop.epoll_, EPOLL_CTL_ADD, fd, &wanted);
     }
     /// Only from its own on_ready(), or outside run(): the batch may still hold others.

@@ -7,12 +7,15 @@
 #include <new>
 #include <string_view>
 
+#include "raw_until.h"
+
 namespace bench::raw {
 
 /// The four raw loops have one face, so that each reference is written once; everything in it is
 /// resolved by the compiler.
 ///
-/// `class Watcher : Loop::Io<Watcher>` has on_ready() called while its descriptor is readable;
+/// `class Watcher : Loop::Io<Watcher>` has on_ready() called while its descriptor is
+/// readable (or writable);
 /// `class Alarm : Loop::Timer<Alarm>` has on_time() called.
 class Libev {
  public:
@@ -39,8 +42,8 @@ class Libev {
   template <class Derived>
   class Io {
    public:
-    void start(Libev& loop, int fd) {
-      ev_io_init(&native_, call, fd, EV_READ);
+    void start(Libev& loop, int fd, Until until = Until::readable) {
+      ev_io_init(&native_, call, fd, until == Until::readable ? EV_READ : EV_WRITE);
       native_.data = this;
       ev_io_start(loop.loop_, &native_);
     }

@@ -11,6 +11,8 @@
 #include <new>
 #include <string_view>
 
+#include "raw_until.h"
+
 namespace bench::raw {
 
 inline timeval to_timeval(double seconds) {
@@ -49,8 +51,9 @@ class Libevent {
   template <class Derived>
   class Io {
    public:
-    void start(Libevent& loop, int fd) {
-      event_assign(&native_, loop.base_, fd, EV_READ | EV_PERSIST, call, this);
+    void start(Libevent& loop, int fd, Until until = Until::readable) {
+      const short what = until == Until::readable ? EV_READ : EV_WRITE;
+      event_assign(&native_, loop.base_, fd, static_cast<short>(what | EV_PERSIST), call, this);
       event_add(&native_, nullptr);
     }
     void stop(Libevent& /*loop*/) { event_del(&native_); }

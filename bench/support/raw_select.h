@@ -7,6 +7,8 @@
 #include <array>
 #include <string_view>
 
+#include "raw_until.h"
+
 namespace bench::raw {
 
 class Select {
@@ -14,7 +16,10 @@ class Select {
   static constexpr std::string_view name = "raw_select";
   static constexpr int descriptor_limit = FD_SETSIZE;
 
-  Select() { FD_ZERO(&wanted_); }
+  Select() {
+    FD_ZERO(&readers_);
+    FD_ZERO(&writers_);
+  }
   Select(const Select&) = delete;
   Select& operator=(const Select&) = delete;
 
@@ -37,33 +42,37 @@ class Select {
   template <class Derived>
   class Io : Handler {
    public:
-    void start(Select& loop, int fd) {
+    void start(Select& loop, int fd, Until until = Until::readable) {
       Handler::call = [](Handler& self) {
         static_cast<Derived&>(static_cast<Io&>(self)).on_ready();
       };
       Handler::descriptor = fd;
-      FD_SET(fd, &loop.wanted_);
+      FD_SET(fd, until == Until::readable ? &loop.readers_ : &loop.writers_);
       loop.handlers_[static_cast<std::size_t>(fd)] = this;
       loop.end_ = std::max(loop.end_, fd + 1);
     }
     void stop(Select& loop) {
-      FD_CLR(Handler::descriptor, &loop.wanted_);
+      FD_CLR(Handler::descriptor, &loop.readers_);
+      FD_CLR(Handler::descriptor, &loop.writers_);
       loop.handlers_[static_cast<std::size_t>(Handler::descriptor)] = nullptr;
     }
   };
 
  private:
   void turn(timeval* timeout) {
-    fd_set ready = wanted_;
-    int left = ::select(end_, &ready, nullptr, nullptr, timeout);
+    fd_set readable = readers_;
+    fd_set writable = writers_;
+    int left = ::select(end_, &readable, &writable, nullptr, timeout);
     for (int fd = 0; fd < end_ && left > 0; ++fd) {
-      if (!FD_ISSET(fd, &ready)) continue;
+      const bool ready = FD_ISSET(fd, &readable) || FD_ISSET(fd, &writable);
+      if (!ready) continue;
       --left;
       if (Handler* const handler = handlers_[static_cast<std::size_t>(fd)]) handler->call(*handler);
     }
   }
 
-  fd_set wanted_;
+  fd_set readers_;
+  fd_set writers_;
   int end_ = 0;
   bool running_ = false;
   std::array<Handler*, FD_SETSIZE> handlers_{};

@@ -1,0 +1,44 @@
+// What a server process spends on the messages it gives back.
+#pragma once
+
+#include <cstdint>
+#include <stdexcept>
+
+#include "../support/percentiles.h"
+#include "../support/rows.h"
+#include "client.h"
+#include "process_probe.h"
+#include "server_process.h"
+#include "syscall_counter.h"
+
+namespace bench {
+
+/// Times messages by the server's CPU time, user and system: what a loop adds to the kernel's work
+/// shows, and the client's own work does not.  Counter: messages per second on the wall clock.
+inline void time_messages(State& state, const ServerProcess& server, EchoClients& clients) {
+  constexpr std::int64_t kBatch = 2'000;
+  clients.run(kBatch);
+  clients.latencies_us().clear();
+  const auto began = Clock::now();
+  while (state.KeepRunningBatch(kBatch)) {
+    const double before = echo_bench::cpu_time_us(server.pid());
+    clients.run(kBatch);
+    state.SetIterationTime((echo_bench::cpu_time_us(server.pid()) - before) / 1e6);
+  }
+  state.counters["messages_per_second"] =
+      static_cast<double>(state.iterations()) / in_seconds(Clock::now() - began);
+}
+
+/// Counter: the server's system calls for each message.  Absent where nothing can count them.
+inline void count_syscalls(State& state, const ServerProcess& server, EchoClients& clients) {
+  constexpr std::int64_t kCounted = 5'000;
+  try {
+    echo_bench::SyscallCounter counter(server.pid(), std::nullopt);
+    clients.run(kCounted);
+    state.counters["syscalls_per_op"] =
+        static_cast<double>(counter.stop()) / static_cast<double>(kCounted);
+  } catch (const std::runtime_error&) {  // no strace, or no permission
+  }
+}
+
+}  // namespace bench
