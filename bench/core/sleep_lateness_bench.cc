@@ -22,6 +22,15 @@ void on_asyncio(State& state, const std::string& backend) {
   run_on(backend, [&] { time_sleeps(state, [] { asyncio::sleep(kShortSleep); }); });
 }
 
+/// Some loops count from when they looked at the clock last, before what ran since.
+void update_clock(auto& /*loop*/) {}
+#if BENCH_HAVE_LIBEV
+void update_clock(raw::Libev& loop) { ev_now_update(loop.native()); }
+#endif
+#if BENCH_HAVE_LIBUV
+void update_clock(raw::Libuv& loop) { uv_update_time(loop.native()); }
+#endif
+
 template <class Loop>
 class Sleeper : public Loop::template Timer<Sleeper<Loop>> {
  public:
@@ -36,24 +45,27 @@ class Sleeper : public Loop::template Timer<Sleeper<Loop>> {
   Loop& loop_;
 };
 
-#if BENCH_HAVE_LIBEV
-void on_raw_libev(State& state) {
-  raw::Libev loop;
-  Sleeper<raw::Libev> sleeper(loop);
+/// The loop as a program sets it up that needs short timers.
+template <class Loop>
+struct Precise {
+  using type = Loop;
+};
+#if BENCH_HAVE_LIBEVENT
+template <>
+struct Precise<raw::Libevent> {
+  using type = raw::PreciseLibevent;
+};
+#endif
+
+template <class Loop>
+void on_raw_loop(State& state) {
+  typename Precise<Loop>::type loop;
+  Sleeper<Loop> sleeper(loop);
   time_sleeps(state, [&] {
-    ev_now_update(loop.native());  // it counts from when it last looked at the clock
+    update_clock(loop);
     sleeper.sleep();
   });
 }
-#endif
-
-#if BENCH_HAVE_LIBEVENT
-void on_raw_libevent(State& state) {
-  raw::Libevent loop(true);
-  Sleeper<raw::Libevent> sleeper(loop);
-  time_sleeps(state, [&] { sleeper.sleep(); });
-}
-#endif
 
 /// By a timerfd: epoll itself counts in milliseconds.
 void on_raw_epoll(State& state) {
@@ -89,12 +101,7 @@ const Subject subject("core.sleep_lateness", [](Rows& rows) {
   for (const std::string& backend : asyncio::available_backends()) {
     add_lateness(rows, "asyncio@" + backend, [=](State& state) { on_asyncio(state, backend); });
   }
-#if BENCH_HAVE_LIBEV
-  add_lateness(rows, "raw_libev", on_raw_libev);
-#endif
-#if BENCH_HAVE_LIBEVENT
-  add_lateness(rows, "raw_libevent", on_raw_libevent);
-#endif
+  for_each_raw_timer_loop([&]<class Loop>() { add_lateness(rows, Loop::name, on_raw_loop<Loop>); });
   add_lateness(rows, "raw_epoll", on_raw_epoll);
   add_lateness(rows, "raw_select", on_raw_select);
 });

@@ -60,6 +60,26 @@ class Wakeup<Libev, Derived> {
 };
 #endif
 
+#if BENCH_HAVE_LIBUV
+/// And so has libuv.
+template <class Derived>
+class Wakeup<Libuv, Derived> {
+ public:
+  explicit Wakeup(Libuv& loop) : native_(new uv_async_t) {
+    uv_async_init(loop.native(), native_, call);
+    native_->data = this;
+  }
+  ~Wakeup() { Libuv::close(native_); }
+  void wake() { uv_async_send(native_); }
+
+ private:
+  static void call(uv_async_t* native) {
+    static_cast<Derived*>(static_cast<Wakeup*>(native->data))->on_wake();
+  }
+  uv_async_t* native_;
+};
+#endif
+
 /// A queue under a lock; whoever fills an empty one wakes the loop.
 template <class Loop>
 class Mailbox : public Wakeup<Loop, Mailbox<Loop>> {

@@ -14,6 +14,9 @@
 #if BENCH_HAVE_LIBEVENT
 #include "raw_libevent.h"
 #endif
+#if BENCH_HAVE_LIBUV
+#include "raw_libuv.h"
+#endif
 
 namespace bench {
 
@@ -25,6 +28,9 @@ void for_each_raw_timer_loop([[maybe_unused]] Add add) {
 #endif
 #if BENCH_HAVE_LIBEVENT
   add.template operator()<raw::Libevent>();
+#endif
+#if BENCH_HAVE_LIBUV
+  add.template operator()<raw::Libuv>();
 #endif
 }
 

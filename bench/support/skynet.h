@@ -1,0 +1,16 @@
+// The skynet benchmark: a tree of tasks, ten children each, whose leaves return their numbers and
+// whose inner nodes add up what their children return.
+#pragma once
+
+#include <cstdint>
+
+#include "rows.h"
+
+namespace bench {
+
+/// A wrong sum fails the benchmark.
+inline void check_skynet(State& state, std::int64_t sum, std::int64_t leaves) {
+  if (sum != leaves * (leaves - 1) / 2) state.SkipWithError("skynet gave a wrong sum");
+}
+
+}  // namespace bench
