@@ -15,6 +15,7 @@
 
 #include "../echo/servers.h"
 #include "../support/lateness.h"
+#include "../support/parked.h"
 #include "../support/percentiles.h"
 #include "../support/pipe_ring.h"
 #include "../support/posters.h"
@@ -268,6 +269,24 @@ const Subject skynet_subject("core.skynet", [](Rows& rows) {
         ->Unit(benchmark::kMillisecond);
   }
 });
+
+Coroutine<> wait_for(asio::steady_timer& never) { co_await never.async_wait(use_awaitable); }
+
+void park(std::int64_t tasks, ParkedProbe& probe) {
+  asio::io_context context(kOneThread);
+  asio::steady_timer never(context, asio::steady_timer::time_point::max());
+  asio::co_spawn(context, wait_for(never), asio::detached);
+  context.poll();
+  probe.begin();
+  for (std::int64_t i = 0; i < tasks; ++i) {
+    asio::co_spawn(context, wait_for(never), asio::detached);
+  }
+  context.poll();  // now all of them are parked
+  probe.end();
+}
+
+const Subject parked("core.parked_memory",
+                     [](Rows& rows) { add_parked(rows, kName, park, 1'000'000); });
 
 using asio::ip::tcp;
 

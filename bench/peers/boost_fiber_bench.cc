@@ -15,6 +15,7 @@
 
 #include "../support/contention.h"
 #include "../support/lateness.h"
+#include "../support/parked.h"
 #include "../support/percentiles.h"
 #include "../support/rows.h"
 #include "../support/skynet.h"
@@ -204,6 +205,25 @@ const Subject skynet_subject("core.skynet", [](Rows& rows) {
         ->Unit(benchmark::kMillisecond);
   }
 });
+
+void park(std::int64_t tasks, ParkedProbe& probe) {
+  fibers::mutex lock;
+  fibers::condition_variable never;
+  std::vector<fibers::fiber> all;
+  probe.begin();
+  for (std::int64_t i = 0; i < tasks; ++i) {
+    all.emplace_back(std::allocator_arg, fibers::protected_fixedsize_stack(), [&] {
+      std::unique_lock held(lock);
+      never.wait(held);
+    });
+  }
+  this_fiber::yield();  // now all of them are parked
+  probe.end();
+}
+
+// Guarded as ours: two mappings for a stack, of which the kernel gives 65,530.
+const Subject parked("core.parked_memory",
+                     [](Rows& rows) { add_parked(rows, kName, park, 30'000); });
 
 }  // namespace
 }  // namespace bench
