@@ -73,7 +73,7 @@ void add(Rows& rows, const std::string& contender,
                while (state.KeepRunningBatch(2'000)) clients.run(2'000);
                report_percentiles(state, clients.latencies_us());
              })
-        ->Iterations(rows.smoke() ? 2'000 : 40'000);
+        ->Iterations(rows.smoke() ? 200 : 20'000);
   }
 }
 

@@ -1,6 +1,7 @@
 // What a server process spends on the messages it gives back.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <stdexcept>
 
@@ -16,8 +17,8 @@ namespace bench {
 /// Times messages by the server's CPU time, user and system: what a loop adds to the kernel's work
 /// shows, and the client's own work does not.  Counter: messages per second on the wall clock.
 inline void time_messages(State& state, const ServerProcess& server, EchoClients& clients) {
-  constexpr std::int64_t kBatch = 2'000;
-  clients.run(kBatch);
+  constexpr std::int64_t kBatch = 200;
+  clients.run(std::min<std::int64_t>(2'000, state.max_iterations));  // a warm-up
   clients.latencies_us().clear();
   const auto began = Clock::now();
   while (state.KeepRunningBatch(kBatch)) {

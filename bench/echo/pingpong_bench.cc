@@ -25,7 +25,9 @@ const Subject subject("echo.pingpong", [](Rows& rows) {
                             report_percentiles(state, clients.latencies_us());
                             if (count) count_syscalls(state, server, clients);
                           })
-          ->Iterations(rows.smoke() ? 2'000 : 40'000);
+          ->Iterations(rows.smoke()       ? 200
+                       : connections == 1 ? 5'000
+                                          : 20'000);
     }
   }
 });

@@ -21,7 +21,7 @@ const Subject subject("echo.streaming", [](Rows& rows) {
                           EchoClients clients(server, kStream);
                           time_messages(state, server, clients);
                         })
-        ->Iterations(rows.smoke() ? 2'000 : 400'000);
+        ->Iterations(rows.smoke() ? 2'000 : 200'000);
   }
 });
 

@@ -1,0 +1,88 @@
+"""Times benchmarks and prints what Google Benchmark would."""
+import argparse
+import json
+import re
+import statistics
+import time
+
+
+def parse_arguments():
+    parser = argparse.ArgumentParser()
+    parser.add_argument('--loop', choices=['python_asyncio', 'uvloop'], default='python_asyncio')
+    parser.add_argument('--serve', action='store_true', help='echo on the listening socket 3')
+    parser.add_argument('--benchmark_filter', default='.')
+    parser.add_argument('--benchmark_min_time', type=float, default=0.5)
+    parser.add_argument('--benchmark_repetitions', type=int, default=1)
+    parser.add_argument('--extent', choices=['smoke', 'usual', 'full'], default='usual')
+    return parser.parse_args()
+
+
+class Harness:
+    def __init__(self, options):
+        self.options = options
+        self.smoke = options.extent == 'smoke'
+        self.rows = []
+
+    def sizes(self, *usual):
+        return usual[:1] if self.smoke else usual
+
+    def wanted(self, name):
+        return re.search(self.options.benchmark_filter, name)
+
+    def add(self, name, repetition, operations, real_s, cpu_s, unit='ns', **counters):
+        scale = {'ns': 1e9, 'us': 1e6, 'ms': 1e3}[unit] / operations
+        self.rows.append({
+            'name': name,
+            'run_name': name,
+            'run_type': 'iteration',
+            'repetitions': self.options.benchmark_repetitions,
+            'repetition_index': repetition,
+            'threads': 1,
+            'iterations': operations,
+            'real_time': real_s * scale,
+            'cpu_time': cpu_s * scale,
+            'time_unit': unit,
+            **counters,
+        })
+
+    def start_clock(self):
+        """For work that has something to set up first."""
+        self.began, self.cpu_began = time.perf_counter(), time.process_time()
+
+    async def measure(self, name, work):
+        """Times `await work(n)`, which does n operations, with n as large as it takes."""
+        if not self.wanted(name):
+            return
+        enough = self.options.benchmark_min_time
+        for repetition in range(self.options.benchmark_repetitions):
+            operations = 1
+            while True:
+                self.start_clock()
+                await work(operations)
+                took = time.perf_counter() - self.began
+                used = time.process_time() - self.cpu_began
+                if took >= enough:
+                    self.add(name, repetition, operations, took, used)
+                    break
+                growth = 10 if took < enough / 10 else 1.4 * enough / took
+                operations = int(operations * growth) + 1
+
+    async def measure_beyond(self, name, asked_s, rounds, unit, work):
+        """Times rounds that are asked to take a certain time each: what is beyond it."""
+        if not self.wanted(name):
+            return
+        for repetition in range(self.options.benchmark_repetitions):
+            late = []
+            cpu = time.process_time()
+            for _ in range(rounds):
+                began = time.perf_counter()
+                await work()
+                late.append(time.perf_counter() - began - asked_s)
+            used = time.process_time() - cpu
+            late.sort()
+            self.add(name, repetition, rounds, sum(late), used, unit,
+                     p50_us=statistics.median(late) * 1e6,
+                     p99_us=late[len(late) * 99 // 100] * 1e6)
+
+    def print(self, context):
+        print(json.dumps({'context': context, 'benchmarks': self.rows}, indent=2))
