@@ -41,8 +41,8 @@ class HeapTimers {
 };
 
 const Subject subject("core.timer_heap", [](Rows& rows) {
-  for (const TimersShape& shape : timers_shapes(rows)) {
-    if (shape.op != TimerOp::insert_cancel) continue;
+  const auto sizes = rows.sizes({1'000, 1'000'000}, {10'000, 100'000});
+  for (const TimersShape& shape : timers_shapes({TimerOp::insert_cancel}, sizes)) {
     add_timers<HeapTimers>(rows, "asyncio", shape);
     for_each_raw_timer_loop(
         [&]<class Loop>() { add_timers<raw::Timers<Loop>>(rows, Loop::name, shape); });

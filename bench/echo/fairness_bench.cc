@@ -68,9 +68,9 @@ void add(Rows& rows, const std::string& contender,
              [=](State& state) {
                const ServerProcess server([&](int listener) { serve(listener, flood); });
                EchoClients clients(server, {.connections = 100});
-               clients.run(2'000);
+               clients.run(200);
                clients.latencies_us().clear();
-               while (state.KeepRunningBatch(2'000)) clients.run(2'000);
+               while (state.KeepRunningBatch(200)) clients.run(200);
                report_percentiles(state, clients.latencies_us());
              })
         ->Iterations(rows.smoke() ? 200 : 20'000);

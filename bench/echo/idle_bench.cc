@@ -28,7 +28,7 @@ void measure(State& state, const EchoServer& contender, std::int64_t idle) {
 }
 
 const Subject subject("echo.idle", [](Rows& rows) {
-  for (const std::int64_t idle : rows.sizes({800, 9'000}, {2'000})) {
+  for (const std::int64_t idle : rows.sizes({100, 800}, {2'000, 9'000})) {
     for (const EchoServer& contender : EchoServers::all()) {
       if (idle + kActive + 50 > contender.descriptor_limit) continue;
       rows.add_self_timed(contender.contender, {{"idle", idle}},

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <cstdint>
 #include <limits>
+#include <memory>
 #include <string_view>
 
 #include "raw_until.h"
@@ -61,26 +62,25 @@ class Libuv {
   template <class Derived>
   class Timer {
    public:
-    explicit Timer(Libuv& loop) {
-      uv_timer_init(&loop.loop_, &native_);
-      native_.data = this;
-    }
-    Timer(Timer&&) = default;  // for containers that have reserved; never called
-    ~Timer() {
-      uv_close(reinterpret_cast<uv_handle_t*>(&native_), nullptr);
-      uv_run(native_.loop, UV_RUN_NOWAIT);
+    explicit Timer(Libuv& loop) : native_(new uv_timer_t) {
+      uv_timer_init(&loop.loop_, native_.get());
+      native_->data = this;
     }
     void start(double seconds) {
-      uv_timer_start(&native_, call, static_cast<std::uint64_t>(std::ceil(seconds * 1000)), 0);
+      const auto ms = static_cast<std::uint64_t>(std::ceil(seconds * 1000));
+      uv_timer_start(native_.get(), call, ms, 0);
     }
     void restart(double seconds) { start(seconds); }
-    void stop() { uv_timer_stop(&native_); }
+    void stop() { uv_timer_stop(native_.get()); }
 
    private:
+    struct Close {
+      void operator()(uv_timer_t* timer) const { close(timer); }
+    };
     static void call(uv_timer_t* native) {
       static_cast<Derived*>(static_cast<Timer*>(native->data))->on_time();
     }
-    uv_timer_t native_;
+    std::unique_ptr<uv_timer_t, Close> native_;
   };
 
  private:

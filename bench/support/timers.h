@@ -43,13 +43,10 @@ inline Params to_params(const TimersShape& shape) {
           {"spread", shape.equal ? "equal" : "uniform"}};
 }
 
-inline std::vector<TimersShape> timers_shapes(const Rows& rows) {
+inline std::vector<TimersShape> timers_shapes(const std::vector<TimerOp>& ops,
+                                              const std::vector<std::int64_t>& sizes) {
   std::vector<TimersShape> shapes;
-  for (const TimerOp op : {TimerOp::insert_cancel, TimerOp::insert, TimerOp::cancel, TimerOp::move,
-                           TimerOp::fire, TimerOp::mostly_cancelled}) {
-    const auto sizes = op == TimerOp::insert_cancel
-                           ? rows.sizes({1'000, 100'000, 1'000'000}, {10'000})
-                           : rows.sizes({1'000, 100'000}, {10'000, 1'000'000});
+  for (const TimerOp op : ops) {
     for (const std::int64_t pending : sizes) {
       for (const bool equal : {false, true}) {
         shapes.push_back({.op = op, .pending = static_cast<std::size_t>(pending), .equal = equal});
@@ -57,6 +54,13 @@ inline std::vector<TimersShape> timers_shapes(const Rows& rows) {
     }
   }
   return shapes;
+}
+
+/// Those of core.timers.
+inline std::vector<TimersShape> timers_shapes(const Rows& rows) {
+  return timers_shapes({TimerOp::insert, TimerOp::cancel, TimerOp::insert_cancel, TimerOp::move,
+                        TimerOp::fire, TimerOp::mostly_cancelled},
+                       rows.sizes({1'000, 100'000}, {10'000, 1'000'000}));
 }
 
 /// Every index once, shuffled, the same each time.
