@@ -73,7 +73,7 @@ void add(Rows& rows, const std::string& contender,
                while (state.KeepRunningBatch(200)) clients.run(200);
                report_percentiles(state, clients.latencies_us());
              })
-        ->Iterations(rows.smoke() ? 200 : 20'000);
+        ->Iterations(rows.smoke() ? 200 : 10'000);
   }
 }
 

@@ -33,7 +33,7 @@ const Subject subject("echo.idle", [](Rows& rows) {
       if (idle + kActive + 50 > contender.descriptor_limit) continue;
       rows.add_self_timed(contender.contender, {{"idle", idle}},
                           [=](State& state) { measure(state, contender, idle); })
-          ->Iterations(rows.smoke() ? 200 : 20'000);
+          ->Iterations(rows.smoke() ? 200 : 10'000);
     }
   }
 });

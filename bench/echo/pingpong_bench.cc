@@ -27,7 +27,7 @@ const Subject subject("echo.pingpong", [](Rows& rows) {
                           })
           ->Iterations(rows.smoke()       ? 200
                        : connections == 1 ? 5'000
-                                          : 20'000);
+                                          : 10'000);
     }
   }
 });
