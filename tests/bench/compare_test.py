@@ -1,0 +1,32 @@
+import unittest
+
+from record_test import recorded
+from report import compare
+
+
+class CompareTest(unittest.TestCase):
+    def verdict(self, before, after):
+        one, other = (
+            recorded(*({"a.x/asyncio": time} for time in times)) for times in (before, after)
+        )
+        (row,) = compare.comparison(one, other).rows
+        return row[-2].text, row[-1].text
+
+    def test_a_clear_difference_is_named(self):
+        self.assertEqual(self.verdict([10.0] * 5, [5.0] * 5), ("0.500", "lower"))
+        self.assertEqual(self.verdict([10.0] * 5, [12.0] * 5), ("1.200", "higher"))
+
+    def test_noise_is_called_noise(self):
+        self.assertEqual(
+            self.verdict([8, 10, 12, 14, 9], [9, 11, 13, 15, 10])[1], "within the noise"
+        )
+
+    def test_few_rounds_tell_nothing(self):
+        self.assertEqual(self.verdict([10.0], [5.0])[1], "too few rounds to tell")
+
+    def test_rows_that_only_one_run_has_are_listed(self):
+        before, after = recorded({"a.x/asyncio": 1.0, "a.x/go": 1.0}), recorded(
+            {"a.x/asyncio": 1.0}
+        )
+        self.assertEqual(list(compare.unmatched(before, after)), ["only before: a.x/go"])
+        self.assertEqual(len(compare.comparison(before, after).rows), 1)

@@ -1,0 +1,49 @@
+import json
+import pathlib
+import tempfile
+import unittest
+
+from report import names, programs
+
+
+class ProgramsTest(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.build = pathlib.Path(folder.name)
+        (self.build / "meson-info").mkdir()
+
+    def declare(self, *commands):
+        listed = [{"cmd": command, "env": {}} for command in commands]
+        path = self.build / "meson-info" / "intro-benchmarks.json"
+        path.write_text(json.dumps(listed), encoding="utf-8")
+
+    def available(self, rows, wanted=lambda name: True):
+        def list_rows(program):
+            return {row: names.parse(row) for row in rows[program.command[0]]}
+
+        return programs.available(self.build, "usual", wanted, list_rows)
+
+    def test_a_program_that_is_declared_for_each_of_its_subjects_is_one_program(self):
+        self.declare(["p", "--benchmark_filter=^a[.]x/"], ["p", "--benchmark_filter=^a[.]y/"])
+        self.assertEqual(
+            [p.command for p in programs.declared(self.build, "full")], [("p", "--extent=full")]
+        )
+
+    def test_a_row_belongs_to_the_first_program_that_has_it(self):
+        self.declare(["p"], ["q"])
+        found, failures = self.available({"p": ["a.x/go"], "q": ["a.x/go/real_time", "a.x/tokio"]})
+        self.assertEqual([list(p.rows) for p in found], [["a.x/go"], ["a.x/tokio"]])
+        self.assertEqual(failures, [])
+
+    def test_only_wanted_rows_are_chosen_and_only_programs_that_have_any(self):
+        self.declare(["p"], ["q"])
+        rows = {"p": ["a.x/go/n:1", "a.y/go"], "q": ["a.y/tokio"]}
+        found, _ = self.available(rows, lambda name: name.subject == "a.x")
+        self.assertEqual([p.filter("a.x") for p in found], ["--benchmark_filter=^(a[.]x/go/n:1)$"])
+
+    def test_a_program_that_cannot_run_is_reported(self):
+        self.declare(["/nowhere/at_all"])
+        found, failures = programs.available(self.build, "usual", lambda name: True)
+        self.assertEqual(found, [])
+        self.assertIn("/nowhere/at_all", failures[0])

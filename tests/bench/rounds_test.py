@@ -1,0 +1,65 @@
+import unittest
+
+from report import names, record, rounds
+from report.programs import Program
+from report.run import Failed
+
+
+def program(command, *rows):
+    return Program((command,), rows={row: names.parse(row) for row in rows})
+
+
+def output(program_run, subject):
+    rows = [row for row, name in program_run.rows.items() if name.subject == subject]
+    return {"benchmarks": [{"name": row, "real_time": 1.0, "time_unit": "ns"} for row in rows]}
+
+
+class Clock:
+    """Moves on by a second with each look at it."""
+
+    def __init__(self):
+        self.now = 0
+
+    def __call__(self):
+        self.now += 1
+        return self.now
+
+
+class RoundsTest(unittest.TestCase):
+    def setUp(self):
+        self.kept = record.Record(taken="now", settings={})
+        self.order = []
+
+    def measure(self, programs, count, budget=None, run=output):
+        def noted(program_run, subject):
+            self.order.append((program_run.command[0], subject))
+            return run(program_run, subject)
+
+        rounds.measure([(programs, self.kept)], count, rounds.Budget(budget, Clock()), noted)
+
+    def test_those_that_compete_in_a_subject_run_one_after_the_other_and_take_turns_to_be_first(
+        self,
+    ):
+        programs = [program("p", "a.x/asyncio", "a.y/asyncio"), program("q", "a.x/go", "a.y/go")]
+        self.measure(programs, 2)
+        self.assertEqual(
+            self.order,
+            [("p", "a.x"), ("q", "a.x"), ("p", "a.y"), ("q", "a.y"),
+             ("q", "a.x"), ("p", "a.x"), ("q", "a.y"), ("p", "a.y")],
+        )  # fmt: skip
+        self.assertEqual(self.kept.samples("a.x/go"), [1.0, 1.0])
+
+    def test_when_time_is_over_everything_was_measured_once(self):
+        self.measure([program("p", "a.x/asyncio", "a.y/asyncio")], 5, budget=3)
+        self.assertEqual(self.order[:2], [("p", "a.x"), ("p", "a.y")])
+        self.assertLess(len(self.order), 10)
+
+    def test_a_program_that_fails_is_named_once_and_stops_nobody_else(self):
+        def run(program_run, subject):
+            if program_run.command[0] == "p":
+                raise Failed("exit status 1")
+            return output(program_run, subject)
+
+        self.measure([program("p", "a.x/asyncio"), program("q", "a.x/go")], 3, run=run)
+        self.assertEqual(self.kept.failures, ["a.x, p: exit status 1"])
+        self.assertEqual(self.kept.spread("a.x/go").count, 3)

@@ -1,0 +1,54 @@
+import unittest
+
+from record_test import recorded
+from report import tables
+from report.names import Name
+
+
+class TablesTest(unittest.TestCase):
+    def test_numbers_have_three_digits_that_count_and_a_unit(self):
+        self.assertEqual(tables.readable_time(13.126), "13.1 ns")
+        self.assertEqual(tables.readable_time(2.5e6), "2.5 ms")
+        self.assertEqual(tables.readable_amount(4600, "bytes_per_task"), "4.49 KiB")
+        self.assertEqual(tables.readable_amount(1160, "p99_us"), "1,160 µs")
+        self.assertEqual(tables.readable_amount(2.04, "syscalls_per_request"), "2.04")
+
+    def test_a_backend_is_compared_with_the_library_below_it(self):
+        kept = recorded(*[{"a.x/asyncio@ev": 11.0, "a.x/raw_libev": 10.0, "a.x/libuv": 5.0}] * 3)
+        found = tables.cell(kept, "a.x", "asyncio@ev", (), "time")
+        self.assertEqual(str(found), "11 ns ±0%, 1.10× raw_libev")
+
+    def test_without_one_it_is_compared_with_the_fastest_peer(self):
+        kept = recorded(*[{"a.x/asyncio": 4.0, "a.x/go": 8.0, "a.x/tokio": 16.0}] * 3)
+        self.assertEqual(tables.cell(kept, "a.x", "asyncio", (), "time").note, "0.50× go")
+        self.assertEqual(tables.cell(kept, "a.x", "go", (), "time").note, "")
+
+    def test_a_table_has_a_row_for_each_contender_and_a_column_for_each_parameter(self):
+        kept = recorded({"a.x/asyncio/n:2": 1.0, "a.x/asyncio/n:10": 2.0, "a.x/bare/n:10": 3.0})
+        table = tables.subject_table(kept, "a.x")
+        self.assertEqual(table.head, ["contender", "n 2", "n 10"])
+        self.assertEqual(
+            [[cell.text for cell in row] for row in table.rows],
+            [["asyncio", "1 ns ±0%", "2 ns ±0%"], ["bare", "", "3 ns ±0%"]],
+        )
+
+    def test_what_all_columns_share_stands_in_the_title(self):
+        kept = recorded({"a.x/bare/n:2/k:1": 1.0, "a.x/bare/n:3/k:1": 2.0})
+        self.assertEqual(tables.subject_table(kept, "a.x").title, "a.x: time per operation, k 1")
+
+    def test_a_wide_table_is_continued_below(self):
+        cells = [tables.Cell("x" * 60)] * 2
+        text = tables.as_text(
+            tables.Table("t", ["row", "one", "two"], [[tables.Cell("r"), *cells]])
+        )
+        self.assertEqual(
+            [line.split()[0] for line in text.splitlines() if line], ["t", "row", "r", "row", "r"]
+        )
+        self.assertLessEqual(max(map(len, text.splitlines())), tables.WIDTH)
+
+    def test_medians_are_by_contender(self):
+        kept = recorded({"a.x/bare/n:2": 1.0, "a.x/go/n:2": 5.0, "a.x/go/n:3": 6.0})
+        self.assertEqual(
+            tables.medians(kept, "a.x", Name("a.x", "go", (("n", "2"),)).parameters),
+            {"bare": 1.0, "go": 5.0},
+        )
