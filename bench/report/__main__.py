@@ -84,7 +84,7 @@ def measure(given):
         record.save(kept, path)
     report(taken[-1], folder)
     if given.against:
-        print_comparison(*taken)
+        print_comparison(*taken, same_rounds=True)
     print("samples:", *map(os.path.relpath, paths))
 
 
@@ -158,8 +158,8 @@ def report(kept, folder):
     print("report:", os.path.relpath(folder / "report.html"))
 
 
-def print_comparison(before, after):
-    print(tables.as_text(compare.comparison(before, after), width=math.inf))
+def print_comparison(before, after, same_rounds=False):
+    print(tables.as_text(compare.comparison(before, after, same_rounds), width=math.inf))
     for line in compare.unmatched(before, after):
         print(line)
 

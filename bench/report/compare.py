@@ -2,43 +2,48 @@
 
 from . import names
 from .record import TIME
-from .spread import differs
+from .spread import differs, differs_from_one, ratio
 from .tables import Cell, Table, readable_measure, readable_spread
 
 
-def comparison(before, after):
-    """A row for each benchmark and measure that both runs have.  Every measure is a cost."""
+def comparison(before, after, same_rounds=False):
+    """A row for each benchmark and measure that both runs have.  Every measure is a cost.
+
+    If both were measured in the same rounds, what disturbed a round cancels out.
+    """
     rows = [
-        compared(name, measure, before.spread(name, measure), after.spread(name, measure))
+        compared(name, measure, before, after, same_rounds)
         for name in sorted(before.names(), key=names.in_order_of_name)
         for measure in before.rows[str(name)]
         if before.spread(name, measure) and after.spread(name, measure)
     ]
-    head = ["benchmark", "before", "after", "ratio", "verdict"]
-    return Table("after, against before", head, rows)
+    return Table(
+        "after, against before", ["benchmark", "before", "after", "ratio", "verdict"], rows
+    )
 
 
-def compared(name, measure, before, after):
-    change = f"{after.median / before.median:.3f}" if before.median else "-"
+def compared(name, measure, before, after, same_rounds):
+    old, new = before.spread(name, measure), after.spread(name, measure)
+    change, different = (old.median and new.median / old.median), differs(old, new)
+    within = ratio(after.samples(name, measure), before.samples(name, measure))
+    if same_rounds and within:
+        change, different = within.median, differs_from_one(within)
     return [
         Cell(str(name) if measure == TIME else f"{name}, {readable_measure(measure)}"),
-        Cell(readable_spread(before, measure)),
-        Cell(readable_spread(after, measure)),
-        Cell(change),
-        verdict(before, after),
+        Cell(readable_spread(old, measure)),
+        Cell(readable_spread(new, measure)),
+        Cell(f"{change:.3f}" if change else "-"),
+        verdict(different, change < 1 if change else new.median < old.median),
     ]
 
 
-def verdict(before, after):
-    """What the difference means."""
-    different = differs(before, after)
+def verdict(different, lower):
+    """What a difference means."""
     if different is None:
         return Cell("too few rounds to tell", mood="quiet")
     if not different:
         return Cell("within the noise", mood="quiet")
-    return (
-        Cell("lower", mood="good") if after.median < before.median else Cell("higher", mood="bad")
-    )
+    return Cell("lower", mood="good") if lower else Cell("higher", mood="bad")
 
 
 def unmatched(before, after):

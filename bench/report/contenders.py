@@ -2,7 +2,8 @@
 
 # In the order in which tables list them.
 OURS = ("asyncio", "asyncio@ev", "asyncio@event", "asyncio@select")
-BY_HAND = ("raw_libev", "raw_libevent", "raw_select", "raw_epoll", "bare")
+LIBRARIES = ("raw_libev", "raw_libevent", "raw_select", "raw_epoll")
+BY_HAND = (*LIBRARIES, "bare")
 PEERS = ("boost_fiber", "asio", "libuv", "go", "tokio", "python_asyncio", "uvloop")
 ALL = OURS + BY_HAND + PEERS
 
@@ -26,11 +27,11 @@ def is_ours(contender):
 def reference(contender, medians):
     """Whom to compare one of ours with, among the contenders that `medians` maps to their medians.
 
-    That is the library below, else the fastest peer, else nobody: None.
+    That is the library below, else the fastest peer, else the fastest library; None without any.
     """
     if not is_ours(contender):
         return None
     if BELOW.get(contender) in medians:
         return BELOW[contender]
-    peers = [peer for peer in PEERS if peer in medians]
-    return min(peers, key=medians.get, default=None)
+    others = [p for p in PEERS if p in medians] or [r for r in LIBRARIES if r in medians]
+    return min(others, key=medians.get, default=None)

@@ -62,8 +62,14 @@ def ratio(ours, theirs):
 
 def differs(one, other):
     """Do two medians differ by more than their noise?  None if that cannot be told."""
-    noise = one.noise + other.noise
-    if math.isinf(noise):
-        return None
-    difference = abs(one.median - other.median)
-    return difference > max(noise, FLOOR * max(abs(one.median), abs(other.median)))
+    scale = max(abs(one.median), abs(other.median))
+    return exceeds(abs(one.median - other.median), one.noise + other.noise, scale)
+
+
+def differs_from_one(compared):
+    """Is a ratio within the same rounds another than one?  None if that cannot be told."""
+    return exceeds(abs(compared.median - 1), compared.noise, 1)
+
+
+def exceeds(difference, noise, scale):
+    return None if math.isinf(noise) else difference > max(noise, FLOOR * scale)

@@ -21,6 +21,14 @@ class CompareTest(unittest.TestCase):
             self.verdict([8, 10, 12, 14, 9], [9, 11, 13, 15, 10])[1], "within the noise"
         )
 
+    def test_what_disturbed_the_same_round_of_both_is_no_noise(self):
+        before = recorded(*({"a.x/asyncio": time} for time in [8, 10, 12, 14, 9]))
+        after = recorded(*({"a.x/asyncio": 1.1 * time} for time in [8, 10, 12, 14, 9]))
+        (row,) = compare.comparison(before, after).rows
+        self.assertEqual(row[-1].text, "within the noise")
+        (row,) = compare.comparison(before, after, same_rounds=True).rows
+        self.assertEqual((row[-2].text, row[-1].text), ("1.100", "higher"))
+
     def test_few_rounds_tell_nothing(self):
         self.assertEqual(self.verdict([10.0], [5.0])[1], "too few rounds to tell")
 

@@ -23,6 +23,10 @@ class TablesTest(unittest.TestCase):
         self.assertEqual(tables.cell(kept, "a.x", "asyncio", (), "time").note, "0.50× go")
         self.assertEqual(tables.cell(kept, "a.x", "go", (), "time").note, "")
 
+    def test_where_nobody_else_competes_the_libraries_are_its_peers(self):
+        kept = recorded(*[{"a.x/asyncio": 4.0, "a.x/raw_libev": 8.0, "a.x/raw_libevent": 2.0}] * 3)
+        self.assertEqual(tables.cell(kept, "a.x", "asyncio", (), "time").note, "2.00× raw_libevent")
+
     def test_a_table_has_a_row_for_each_contender_and_a_column_for_each_parameter(self):
         kept = recorded({"a.x/asyncio/n:2": 1.0, "a.x/asyncio/n:10": 2.0, "a.x/bare/n:10": 3.0})
         table = tables.subject_table(kept, "a.x")
