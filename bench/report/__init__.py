@@ -4,20 +4,22 @@
 
 One idea in each module, in the order in which a run uses them:
 
-    names       what a benchmark's name says
-    programs    which programs there are, and what each can measure
-    run         one program, once, on one processor
-    rounds      all of them, in turns, for as long as there is time
-    collect     from what Google Benchmark writes to samples
-    record      the file in which a run is kept
-    machine     where it ran
-    spread      medians, their noise, and what a difference means
-    contenders  who competes, and with whom each is compared
-    subjects    what each benchmark is about, for the reader
-    tables      samples as tables, for terminals and Markdown
-    targets     what must be reached, and whether it was
-    compare     two runs, row by row
-    drawing     how every picture is drawn
-    plots       samples as pictures
-    page        everything on one HTML page
+    names           what a benchmark's name says
+    programs        which programs there are, and what each can measure
+    run             one program, once, on one processor
+    rounds          all of them, in turns, for as long as there is time
+    collect         from what Google Benchmark writes to samples
+    record          the file in which a run is kept
+    machine         where it ran
+    disturbance     what else ran there
+    spread          medians, their noise, and what a difference means
+    contenders      who competes, and with whom each is compared
+    subjects        what each benchmark is about, for the reader
+    tables          samples as tables, for terminals and Markdown
+    backends_table  the first question about a backend, answered
+    targets         what must be reached, and whether it was
+    compare         two runs, row by row
+    drawing         how every picture is drawn
+    plots           samples as pictures
+    page            everything on one HTML page
 """

@@ -8,12 +8,13 @@ import pathlib
 import re
 import sys
 
-from . import compare, machine, programs, record, rounds, run, tables, targets
+from . import backends_table, compare, machine, programs, record, rounds, run, tables, targets
+from .disturbance import Disturbance
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 # How long to measure each row in a round, how many rounds at most, and how long altogether.
-QUICK = {"full": False, "seconds": 0.05, "rounds": 7, "budget": 240}
+QUICK = {"full": False, "seconds": 0.03, "rounds": 7, "budget": 240}
 FULL = {"full": True, "seconds": 0.5, "rounds": 11, "budget": None}
 
 
@@ -70,6 +71,7 @@ def measure(given):
     sides = [prepare(build, settings, given.filter, processor) for build in builds]
     if not any(chosen for chosen, _ in sides):
         sys.exit(f"no benchmark matches {' or '.join(given.filter) or 'anything'}")
+    disturbance = Disturbance(processor)
     rounds.measure(
         sides,
         settings["rounds"],
@@ -78,6 +80,8 @@ def measure(given):
         say=lambda line: print(line, file=sys.stderr, flush=True),
     )
     taken = [kept for _, kept in sides]
+    for kept in taken:
+        kept.machine["taken by other programs"] = f"{disturbance.share():.0%} of that processor"
     folder = report_folder(given.build)
     paths = [folder / f"{kept.taken}{side}.json" for kept, side in zip(taken, endings(len(taken)))]
     for kept, path in zip(taken, paths):
@@ -142,7 +146,7 @@ def report(kept, folder):
     from . import page  # needs packages that a mere comparison does not
 
     judged = targets.results(kept, targets.load())
-    highlights = [tables.hundred_tasks(kept), targets.table(judged)]
+    highlights = [backends_table.table(kept), targets.table(judged)]
     highlights = [table for table in highlights if table]
     for subject in kept.subjects():
         for table in tables.subject_tables(kept, subject):
@@ -150,6 +154,7 @@ def report(kept, folder):
     for table in highlights:
         print(tables.as_text(table))
     print(targets.tally(judged))
+    print("taken by other programs:", kept.machine["taken by other programs"])
     for line in kept.failures:
         print("FAILED", line)
     (folder / "report.html").write_text(page.page(kept, highlights), encoding="utf-8")

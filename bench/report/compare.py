@@ -1,13 +1,13 @@
 """Two runs, row by row: the same names, before and after."""
 
 from . import names
-from .record import TIME
+from .record import TIME, is_cost
 from .spread import differs, differs_from_one, ratio
 from .tables import Cell, Table, readable_measure, readable_spread
 
 
 def comparison(before, after, same_rounds=False):
-    """A row for each benchmark and measure that both runs have.  Every measure is a cost.
+    """A row for each benchmark and measure that both runs have.
 
     If both were measured in the same rounds, what disturbed a round cancels out.
     """
@@ -33,17 +33,17 @@ def compared(name, measure, before, after, same_rounds):
         Cell(readable_spread(old, measure)),
         Cell(readable_spread(new, measure)),
         Cell(f"{change:.3f}" if change else "-"),
-        verdict(different, change < 1 if change else new.median < old.median),
+        verdict(different, new.median < old.median, is_cost(measure)),
     ]
 
 
-def verdict(different, lower):
+def verdict(different, lower, cost):
     """What a difference means."""
     if different is None:
         return Cell("too few rounds to tell", mood="quiet")
     if not different:
         return Cell("within the noise", mood="quiet")
-    return Cell("lower", mood="good") if lower else Cell("higher", mood="bad")
+    return Cell("lower" if lower else "higher", mood="good" if lower == cost else "bad")
 
 
 def unmatched(before, after):

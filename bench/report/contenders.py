@@ -24,7 +24,7 @@ def is_ours(contender):
     return contender.split("@")[0] == "asyncio"
 
 
-def reference(contender, medians):
+def reference(contender, medians, best=min):
     """Whom to compare one of ours with, among the contenders that `medians` maps to their medians.
 
     That is the library below, else the fastest peer, else the fastest library; None without any.
@@ -34,4 +34,4 @@ def reference(contender, medians):
     if BELOW.get(contender) in medians:
         return BELOW[contender]
     others = [p for p in PEERS if p in medians] or [r for r in LIBRARIES if r in medians]
-    return min(others, key=medians.get, default=None)
+    return best(others, key=medians.get, default=None)

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from . import contenders
 
 WIDTH = 7.6  # inches; the page scales it
-MOST_PANELS = 4
+MOST_PANELS = 12
 LEGEND_COLUMNS = 5
 NARROW = 300  # from end to end of a log axis on which powers of ten are too few ticks
 

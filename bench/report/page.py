@@ -25,13 +25,12 @@ def page(record, highlights):
 
 def modules(record):
     """Maps each module to its subjects, ready to be shown."""
-    listed = subjects.load()
     found = {}
     for subject in record.subjects():
         shown = {
             "name": subject,
-            "title": subjects.title(listed, subject),
-            "about": subjects.about(listed, subject),
+            "title": subjects.title(subject),
+            "about": subjects.about(subject),
             "figures": plots.figures(record, subject),
             "tables": tables.subject_tables(record, subject),
         }

@@ -7,7 +7,7 @@ import matplotlib
 
 from . import contenders, names, tables
 from .drawing import STYLE, colour, legend, panelled, scale, svg
-from .record import TIME
+from .record import TIME, is_cost
 
 PERCENTILE = re.compile(r"p(\d+)_us")
 LARGE_RANGE = 30  # from the smallest bar to the largest, beyond which the small ones would vanish
@@ -19,7 +19,9 @@ def figures(record, subject):
     percentiles = [measure for measure in measures if PERCENTILE.fullmatch(measure)]
     others = [measure for measure in measures if measure not in percentiles]
     with matplotlib.rc_context(STYLE):
-        found = [(tables.readable_measure(m), measured(record, subject, m)) for m in others]
+        found = [
+            (tables.readable_measure(m, subject), measured(record, subject, m)) for m in others
+        ]
         if len(percentiles) > 1:
             found.append(("latency percentiles", latencies(record, subject, percentiles)))
     return [(caption, svg) for caption, svg in found if svg]
@@ -58,7 +60,10 @@ def curves(record, subject, measure, parameter):
     for axis, panel in zip(axes, panels):
         for contender in tables.competitors(record, subject):
             curve(axis, record, subject, contender, panel, parameter, measure)
-        scale(axis, "x", lambda value, _: f"{value:,.0f}")
+        axis.set_xscale("log")
+        values = sorted({names.number(dict(column)[parameter]) for column in panel})
+        axis.set_xticks(values, [f"{value:,.0f}" for value in values])
+        axis.minorticks_off()
         scale(axis, "y", lambda value, _: tables.readable_amount(value, measure))
         axis.set_xlabel(parameter)
         axis.set_title(names.readable(tables.shared(panel)))
@@ -126,7 +131,7 @@ def bars(record, subject, measure):
     most = max(len(found) for found in panels.values())
     figure, axes = panelled(len(panels), height=0.9 + 0.27 * most)
     for axis, (column, found) in zip(axes, panels.items()):
-        ranked = sorted(found, key=found.get, reverse=True)
+        ranked = sorted(found, key=found.get, reverse=is_cost(measure))
         drawn = axis.barh(
             ranked, [found[c] for c in ranked], height=0.62, color=[colour(c) for c in ranked]
         )

@@ -10,6 +10,11 @@ FORMAT = 1
 TIME = "time"  # the measure that every row has, in nanoseconds per operation
 
 
+def is_cost(measure):
+    """Is less of it better?"""
+    return not measure.endswith("_per_second")
+
+
 @dataclass
 class Record:
     taken: str  # when, in UTC

@@ -11,6 +11,7 @@ import time
 
 from . import collect
 from .run import Failed
+from .spread import FEWEST
 
 
 def turns(programs, round_number):
@@ -20,15 +21,21 @@ def turns(programs, round_number):
 
 
 class Budget:
-    """Does another subject fit into the time?  Every subject is measured once in any case."""
+    """Does another round of a subject fit into the time?
+
+    Each is measured once in any case.  One that takes long is measured no more often than a spread
+    needs, so that the many that do not are measured more often.
+    """
 
     def __init__(self, seconds, clock=time.monotonic):
         self.clock = clock
         self.end = math.inf if seconds is None else clock() + seconds
+        self.dear = math.inf if seconds is None else seconds / 100
         self.took = {}
 
-    def allows(self, subject):
-        return self.clock() + self.took.get(subject, -math.inf) <= self.end
+    def allows(self, subject, number):
+        took = self.took.get(subject, -math.inf)
+        return (number < FEWEST or took <= self.dear) and self.clock() + took <= self.end
 
     def measured(self, subject, began):
         self.took[subject] = self.clock() - began
@@ -44,7 +51,7 @@ def measure(sides, rounds, budget, run, say=lambda line: None):
     subjects = sorted({s for programs, _ in sides for p in programs for s in p.subjects()})
     for number in range(rounds):
         for subject in subjects:
-            if not budget.allows(subject):
+            if not budget.allows(subject, number):
                 continue
             began = budget.clock()
             say(f"round {number + 1} of {rounds}: {subject}")

@@ -2,10 +2,11 @@
 
 from typing import NamedTuple
 
-from . import contenders, names
-from .record import TIME
+from . import contenders, names, subjects
+from .record import TIME, is_cost
 from .spread import ratio
 
+MOST_COLUMNS = 8  # in one table
 WIDTH = 110  # of a terminal; wider tables are continued below
 
 UNITS = {"us": "µs", "ms": "ms", "ns": "ns", "kib": "KiB"}
@@ -55,10 +56,10 @@ def readable_amount(value, measure):
     return f"{significant(value)} {unit}" if unit else significant(value)
 
 
-def readable_measure(measure):
+def readable_measure(measure, subject=None):
     """A measure's name as a heading, without its unit."""
     if measure == TIME:
-        return "time per operation"
+        return subjects.time(subject)
     words = measure.split("_")
     return " ".join(words[:-1] if words[-1] in UNITS else words)
 
@@ -100,11 +101,28 @@ def medians(record, subject, parameters, measure=TIME):
     return found
 
 
-def subject_table(record, subject, measure=TIME):
-    """A row for each contender, a column for each set of parameters; None if there is nothing."""
-    wanted = [c for c in columns(record, subject) if medians(record, subject, c, measure)]
-    if not wanted:
-        return None
+def subject_tables(record, subject):
+    """The time first, then what else the benchmark says; what was not measured has no table."""
+    tables = []
+    for measure in [TIME, *record.measures(subject)]:
+        measured = [c for c in columns(record, subject) if medians(record, subject, c, measure)]
+        tables += [subject_table(record, subject, measure, part) for part in split(measured)]
+    return tables
+
+
+def split(wanted):
+    """Columns for one table or, if they are many, for one for each value of their first parameter."""
+    if len(wanted) <= MOST_COLUMNS:
+        return [wanted] if wanted else []
+    same, parts = shared(wanted), {}
+    for column in wanted:
+        first = next((pair for pair in column if pair not in same), None)
+        parts.setdefault(first, []).append(column)
+    return list(parts.values())
+
+
+def subject_table(record, subject, measure, wanted):
+    """A row for each contender, a column for each set of parameters."""
     rows = []
     for contender in competitors(record, subject):
         cells = [cell(record, subject, contender, column, measure) for column in wanted]
@@ -112,9 +130,9 @@ def subject_table(record, subject, measure=TIME):
             rows.append([label(contender), *cells])
     same = shared(wanted) if len(wanted) > 1 else []
     heads = (names.readable([pair for pair in column if pair not in same]) for column in wanted)
-    title = f"{subject}: {readable_measure(measure)}" + (
-        f", {names.readable(same)}" if same else ""
-    )
+    title = f"{subject}: {readable_measure(measure, subject)}"
+    if same:
+        title += f", {names.readable(same)}"
     return Table(title, ["contender", *(head or "result" for head in heads)], rows)
 
 
@@ -128,7 +146,8 @@ def cell(record, subject, contender, parameters, measure):
     if not spread:
         return Cell("")
     text = readable_spread(spread, measure)
-    against = contenders.reference(contender, medians(record, subject, parameters, measure))
+    best = min if is_cost(measure) else max
+    against = contenders.reference(contender, medians(record, subject, parameters, measure), best)
     if against is None:
         return Cell(text)
     compared = versus(record, names.Name(subject, contender, parameters), against, measure)
@@ -139,17 +158,6 @@ def versus(record, name, against, measure=TIME):
     """The spread of the ratio between a row and the same row of another contender."""
     other = name._replace(contender=against)
     return ratio(record.samples(name, measure), record.samples(other, measure))
-
-
-def hundred_tasks(record):
-    """What the first question about a backend is: a hundred tasks at once, on each.  Or None."""
-    return None
-
-
-def subject_tables(record, subject):
-    """The time first, then what else the benchmark says."""
-    measures = [TIME, *record.measures(subject)]
-    return [table for measure in measures if (table := subject_table(record, subject, measure))]
 
 
 # ---- Writing them --------------------------------------------------------------------------------

@@ -3,6 +3,7 @@ import unittest
 from report import names, record, rounds
 from report.programs import Program
 from report.run import Failed
+from report.spread import FEWEST
 
 
 def program(command, *rows):
@@ -53,6 +54,13 @@ class RoundsTest(unittest.TestCase):
         self.measure([program("p", "a.x/asyncio", "a.y/asyncio")], 5, budget=3)
         self.assertEqual(self.order[:2], [("p", "a.x"), ("p", "a.y")])
         self.assertLess(len(self.order), 10)
+
+    def test_what_takes_long_is_not_measured_more_often_than_a_spread_needs(self):
+        budget = rounds.Budget(200, Clock())
+        budget.took = {"a.dear": 5, "a.cheap": 1}
+        self.assertTrue(budget.allows("a.dear", FEWEST - 1))
+        self.assertFalse(budget.allows("a.dear", FEWEST))
+        self.assertTrue(budget.allows("a.cheap", FEWEST))
 
     def test_a_program_that_fails_is_named_once_and_stops_nobody_else(self):
         def run(program_run, subject):

@@ -29,7 +29,7 @@ class TablesTest(unittest.TestCase):
 
     def test_a_table_has_a_row_for_each_contender_and_a_column_for_each_parameter(self):
         kept = recorded({"a.x/asyncio/n:2": 1.0, "a.x/asyncio/n:10": 2.0, "a.x/bare/n:10": 3.0})
-        table = tables.subject_table(kept, "a.x")
+        table = tables.subject_tables(kept, "a.x")[0]
         self.assertEqual(table.head, ["contender", "n 2", "n 10"])
         self.assertEqual(
             [[cell.text for cell in row] for row in table.rows],
@@ -38,7 +38,17 @@ class TablesTest(unittest.TestCase):
 
     def test_what_all_columns_share_stands_in_the_title(self):
         kept = recorded({"a.x/bare/n:2/k:1": 1.0, "a.x/bare/n:3/k:1": 2.0})
-        self.assertEqual(tables.subject_table(kept, "a.x").title, "a.x: time per operation, k 1")
+        self.assertEqual(
+            tables.subject_tables(kept, "a.x")[0].title, "a.x: time per operation, k 1"
+        )
+
+    def test_many_columns_become_a_table_for_each_value_of_their_first_parameter(self):
+        rows = {f"a.x/bare/op:{op}/n:{n}": 1.0 for op in ("add", "drop") for n in range(5)}
+        found = tables.subject_tables(recorded(rows), "a.x")
+        self.assertEqual(
+            [table.title for table in found],
+            ["a.x: time per operation, op add", "a.x: time per operation, op drop"],
+        )
 
     def test_a_wide_table_is_continued_below(self):
         cells = [tables.Cell("x" * 60)] * 2

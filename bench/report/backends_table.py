@@ -1,0 +1,30 @@
+"""The first question about a backend: how fast are a hundred tasks at once, on each?"""
+
+from .names import Name
+from .record import TIME
+from .tables import Cell, Table, readable_spread, versus
+
+TASKS = 100
+SUBJECT = "core.concurrent_tasks"  # its time is that of all tasks together
+SLOWEST = "asyncio@select"
+BACKENDS = (SLOWEST, "asyncio@event", "asyncio@ev")
+
+
+def table(record):
+    """None if there is nothing to show."""
+    rows = [row for backend in BACKENDS if (row := result(record, backend))]
+    head = ["backend", "time", "throughput", "speed"]
+    return Table(f"{TASKS} concurrent tasks", head, rows) if rows else None
+
+
+def result(record, backend):
+    name = Name(SUBJECT, backend, (("tasks", str(TASKS)),))
+    spread, against = record.spread(name), versus(record, name, SLOWEST)
+    if not spread or not against:
+        return None
+    return [
+        Cell(backend),
+        Cell(readable_spread(spread, TIME)),
+        Cell(f"{TASKS / spread.median * 1e9:,.0f} tasks/s"),
+        Cell(f"{1 / against.median:.2f}×"),
+    ]
