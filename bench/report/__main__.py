@@ -152,7 +152,7 @@ def report(kept, folder):
         for table in tables.subject_tables(kept, subject):
             print(tables.as_text(table))
     for table in highlights:
-        print(tables.as_text(table))
+        print(tables.as_text(table, width=math.inf))
     print(targets.tally(judged))
     print("taken by other programs:", kept.machine["taken by other programs"])
     for line in kept.failures:

@@ -55,21 +55,24 @@ def judge(record, work, target):
 
 def table(judged):
     """The losing rows are as plain as the others."""
-    head = ["work", "ours", "measured", "limit", "verdict"]
-    return Table("targets", head, [row(result) for result in judged])
+    rows, named = [], None
+    for result in judged:
+        rows.append([Cell(result.work if result.work != named else ""), *row(result)])
+        named = result.work
+    return Table("Targets", ["work", "ours", "measured", "limit", "verdict"], rows)
 
 
 def row(result):
     target = result.target
     measure = target.get("measure", TIME)
     if "of" in target:
-        wanted = f"{target['at_most']:g}× {contender(target['of'])}"
+        wanted = f"≤ {target['at_most']:.2f}× {contender(target['of'])}"
         measured = f"{result.value.median:.2f}×" if result.value else "-"
     else:
-        wanted = readable_amount(target["at_most"], measure)
+        wanted = f"≤ {readable_amount(target['at_most'], measure)}"
         measured = readable_amount(result.value.median, measure) if result.value else "-"
     what = contender(target["row"]) + (f", {readable_measure(measure)}" if measure != TIME else "")
-    return [Cell(result.work), Cell(what), Cell(measured), Cell(wanted), verdict(result)]
+    return [Cell(what), Cell(measured), Cell(wanted), verdict(result)]
 
 
 def contender(row):

@@ -29,7 +29,8 @@ class TargetsTest(unittest.TestCase):
         ]
         table = targets.table(results)
         self.assertEqual(
-            [cell.text for cell in table.rows[0]], ["work", "asyncio", "0.25×", "0.2× go", "missed"]
+            [cell.text for cell in table.rows[0]],
+            ["work", "asyncio", "0.25×", "≤ 0.20× go", "missed"],
         )
         self.assertEqual(table.rows[1][-1].text, "not measured")
         self.assertEqual(targets.tally(results), "0 reached, 1 missed, 1 not measured")
