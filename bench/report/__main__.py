@@ -14,7 +14,7 @@ from .disturbance import Disturbance
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 # How long to measure each row in a round, how many rounds at most, and how long altogether.
-QUICK = {"full": False, "seconds": 0.03, "rounds": 7, "budget": 240}
+QUICK = {"full": False, "seconds": 0.03, "rounds": 7, "budget": 260}
 FULL = {"full": True, "seconds": 0.5, "rounds": 11, "budget": None}
 
 

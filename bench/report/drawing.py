@@ -13,7 +13,10 @@ from . import contenders
 WIDTH = 7.6  # inches; the page scales it
 MOST_PANELS = 12
 LEGEND_COLUMNS = 5
-NARROW = 300  # from end to end of a log axis on which powers of ten are too few ticks
+# From end to end of a log axis on which powers of ten are too few ticks: where there is room for
+# more, and across one of two panels in a row.
+NARROW = 300
+NARROW_PANEL = 10
 
 # Matplotlib knows no variables: it draws with colours that nobody would choose, and each becomes a
 # variable of the page's style sheet.
@@ -66,7 +69,8 @@ def scale(axes, which, write):
     getattr(axes, f"set_{which}scale")("log")
     axis = getattr(axes, f"{which}axis")
     low, high = axis.get_view_interval()
-    steps = (1, 2, 5) if high / low < NARROW else (1,)
+    crowded = which == "x" and axes.get_gridspec().ncols > 1
+    steps = (1, 2, 5) if high / low < (NARROW_PANEL if crowded else NARROW) else (1,)
     axis.set_major_locator(ticker.LogLocator(subs=steps, numticks=9))
     axis.set_major_formatter(ticker.FuncFormatter(write))
     axis.set_minor_formatter(ticker.NullFormatter())

@@ -135,8 +135,8 @@ def bars(record, subject, measure):
         drawn = axis.barh(
             ranked, [found[c] for c in ranked], height=0.62, color=[colour(c) for c in ranked]
         )
-        labels = [" " + tables.readable_amount(found[c], measure) for c in ranked]
-        axis.bar_label(drawn, labels, fontsize=8)
+        labels = [tables.readable_amount(found[c], measure) for c in ranked]
+        axis.bar_label(drawn, labels, fontsize=8, padding=3)
         axis.set_ylim(len(ranked) - most - 0.6, len(ranked) - 0.4)  # bars as thick in every panel
         axis.set_title(names.readable(column))
         bar_scale(axis, found.values(), measure)

@@ -65,7 +65,8 @@ def readable_measure(measure, subject=None):
 
 
 def readable_spread(spread, measure):
-    return f"{readable_amount(spread.median, measure)} ±{spread.relative:.0%}"
+    amount = readable_amount(spread.median, measure)
+    return f"{amount} ±{spread.relative:.0%}" if spread.count > 1 else amount
 
 
 def readable_ratio(spread):

@@ -7,6 +7,7 @@ measure is the same, or `of_measure`.
 """
 
 import json
+import math
 import pathlib
 from typing import NamedTuple
 
@@ -83,6 +84,8 @@ def verdict(result):
     if result.reached is None:
         return Cell("not measured", mood="quiet")
     doubt = "" if result.sure else ", within the noise"
+    if math.isinf(result.value.noise):
+        doubt = ", but in too few rounds"
     return (
         Cell("reached" + doubt, mood="good")
         if result.reached
