@@ -7,7 +7,8 @@ One idea in each module, in the order in which a run uses them:
     names           what a benchmark's name says
     programs        which programs there are, and what each can measure
     run             one program, once, on one processor
-    rounds          all of them, in turns, for as long as there is time
+    rounds          all of them, in turns
+    budget          how often, in the time there is
     collect         from what Google Benchmark writes to samples
     record          the file in which a run is kept
     machine         where it ran

@@ -9,6 +9,7 @@ import re
 import sys
 
 from . import backends_table, compare, machine, programs, record, rounds, run, tables, targets
+from .budget import Budget
 from .disturbance import Disturbance
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -74,8 +75,7 @@ def measure(given):
     disturbance = Disturbance(processor)
     rounds.measure(
         sides,
-        settings["rounds"],
-        rounds.Budget(settings["budget"]),
+        Budget(settings["budget"], settings["rounds"]),
         lambda program, subject: run.run(program, subject, settings["seconds"], processor),
         say=lambda line: print(line, file=sys.stderr, flush=True),
     )

@@ -1,9 +1,9 @@
 import unittest
 
 from report import names, record, rounds
+from report.budget import Budget
 from report.programs import Program
 from report.run import Failed
-from report.spread import FEWEST
 
 
 def program(command, *rows):
@@ -36,7 +36,7 @@ class RoundsTest(unittest.TestCase):
             self.order.append((program_run.command[0], subject))
             return run(program_run, subject)
 
-        rounds.measure([(programs, self.kept)], count, rounds.Budget(budget, Clock()), noted)
+        rounds.measure([(programs, self.kept)], Budget(budget, count, Clock()), noted)
 
     def test_those_that_compete_in_a_subject_run_one_after_the_other_and_take_turns_to_be_first(
         self,
@@ -50,17 +50,10 @@ class RoundsTest(unittest.TestCase):
         )  # fmt: skip
         self.assertEqual(self.kept.samples("a.x/go"), [1.0, 1.0])
 
-    def test_when_time_is_over_everything_was_measured_once(self):
+    def test_what_there_is_no_time_for_is_named(self):
         self.measure([program("p", "a.x/asyncio", "a.y/asyncio")], 5, budget=3)
-        self.assertEqual(self.order[:2], [("p", "a.x"), ("p", "a.y")])
-        self.assertLess(len(self.order), 10)
-
-    def test_what_takes_long_is_not_measured_more_often_than_a_spread_needs(self):
-        budget = rounds.Budget(200, Clock())
-        budget.took = {"a.dear": 5, "a.cheap": 1}
-        self.assertTrue(budget.allows("a.dear", FEWEST - 1))
-        self.assertFalse(budget.allows("a.dear", FEWEST))
-        self.assertTrue(budget.allows("a.cheap", FEWEST))
+        self.assertEqual(self.order, [("p", "a.x")])
+        self.assertEqual(self.kept.failures, ["a.y: no time was left to measure it"])
 
     def test_a_program_that_fails_is_named_once_and_stops_nobody_else(self):
         def run(program_run, subject):

@@ -1,0 +1,44 @@
+"""How often to measure each subject in the time there is."""
+
+import math
+import time
+
+from .spread import FEWEST
+
+
+class Budget:
+    """Once the first round has shown what each subject takes, plans the others."""
+
+    def __init__(self, seconds, rounds, clock=time.monotonic):
+        self.clock = clock
+        self.rounds = rounds
+        self.end = math.inf if seconds is None else clock() + seconds
+        self.took = {}
+        self.planned = None
+
+    def allows(self, subject, number):
+        """Is there time for this subject in this round?  Rounds count from 0."""
+        if number == 0:
+            return self.clock() < self.end
+        if self.planned is None:
+            self.planned = plan(self.took, self.end - self.clock(), self.rounds)
+        return number < self.planned.get(subject, 0) and self.clock() < self.end
+
+    def measured(self, subject, began):
+        self.took.setdefault(subject, self.clock() - began)
+
+
+def plan(took, left, rounds):
+    """Maps each subject to its number of rounds, given what a round took of which one is over.
+
+    As many subjects as possible get the fewest rounds that show a spread; then, as many more rounds
+    as possible.  What is quick comes first, so what takes very long may stay with one.
+    """
+    planned = dict.fromkeys(took, 1)
+    for goal in range(min(FEWEST, rounds), rounds + 1):
+        for subject in sorted(took, key=took.get):
+            cost = took[subject] * (goal - planned[subject])
+            if cost <= left and planned[subject] in (1, goal - 1):
+                planned[subject] = goal
+                left -= cost
+    return planned
