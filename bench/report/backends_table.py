@@ -1,11 +1,10 @@
 """The first question about a backend: how fast are a hundred tasks at once, on each?"""
 
 from .names import Name
-from .record import TIME
-from .tables import Cell, Table, readable_spread, versus
+from .tables import Cell, Table, readable_time, versus
 
 TASKS = 100
-SUBJECT = "core.concurrent_tasks"  # its time is that of all tasks together
+SUBJECT = "core.hundred_tasks"  # its time is that of one task
 SLOWEST = "asyncio@select"
 BACKENDS = (SLOWEST, "asyncio@event", "asyncio@ev")
 
@@ -13,18 +12,19 @@ BACKENDS = (SLOWEST, "asyncio@event", "asyncio@ev")
 def table(record):
     """None if there is nothing to show."""
     rows = [row for backend in BACKENDS if (row := result(record, backend))]
-    head = ["backend", "time", "throughput", "speed"]
+    head = ["backend", "time", "spread", "throughput", "speed"]
     return Table(f"{TASKS} concurrent tasks", head, rows) if rows else None
 
 
 def result(record, backend):
-    name = Name(SUBJECT, backend, (("tasks", str(TASKS)),))
+    name = Name(SUBJECT, backend)
     spread, against = record.spread(name), versus(record, name, SLOWEST)
     if not spread or not against:
         return None
     return [
         Cell(backend),
-        Cell(readable_spread(spread, TIME)),
-        Cell(f"{TASKS / spread.median * 1e9:,.0f} tasks/s"),
+        Cell(readable_time(TASKS * spread.median)),
+        Cell(f"±{spread.relative:.0%}"),
+        Cell(f"{1e9 / spread.median:,.0f} tasks/s"),
         Cell(f"{1 / against.median:.2f}×"),
     ]

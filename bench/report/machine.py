@@ -22,11 +22,16 @@ PACKAGES = {
     "libstdc++": ["libstdc++6"],
     "Asio": ["libasio-dev"],
     "libuv": ["libuv1-dev"],
-    "Go": ["golang-go"],
-    "Rust": ["rustc"],
     "Tokio": ["librust-tokio-dev"],
-    "Python": ["python3"],
     "uvloop": ["python3-uvloop"],
+}
+
+
+# Those may come from elsewhere; they say themselves which they are.
+TOOLS = {
+    "Go": ["go", "version"],
+    "Rust": ["rustc", "--version"],
+    "Python": ["python3", "--version"],
 }
 
 
@@ -87,13 +92,16 @@ def words(value):
 
 
 def versions():
-    """The installed version of each library and peer; those that are not installed are left out."""
+    """The version of each library and peer that is installed."""
     found = {}
     for label, packages in PACKAGES.items():
         lines = output("dpkg-query", "-W", "-f=${db:Status-Status} ${Version}\n", *packages)
         installed = [line.split(" ", 1)[1] for line in lines.split("\n") if line[:9] == "installed"]
         if installed:
             found[label] = installed[0]
+    for label, command in TOOLS.items():
+        if said := output(*command):
+            found[label] = said
     return found
 
 

@@ -7,7 +7,6 @@ need not use Google Benchmark, but it must understand its --benchmark_list_tests
 
 import json
 import os
-import re
 import subprocess
 from dataclasses import dataclass, field
 
@@ -21,6 +20,7 @@ class Program:
     command: tuple
     environment: tuple = ()  # of (variable, value) pairs, on top of ours
     rows: dict = field(default_factory=dict, hash=False, compare=False)  # listed name -> Name
+    whole: frozenset = frozenset()  # the subjects of which `rows` has all that the program can do
 
     def environ(self):
         return {**os.environ, **dict(self.environment)}
@@ -31,9 +31,13 @@ class Program:
     def filter(self, subject):
         """The argument that chooses this program's rows of one subject."""
         chosen = [row for row, name in self.rows.items() if name.subject == subject]
-        return (
-            "--benchmark_filter=^(" + "|".join(re.sub(r"\.", "[.]", row) for row in chosen) + ")$"
-        )
+        wanted = f"{subject}/" if subject in self.whole else f"({'|'.join(chosen)})$"
+        return "--benchmark_filter=^" + wanted.replace(".", "[.]")
+
+    def ours(self, found):
+        """Those of the results, by name, that were asked for."""
+        asked = set(map(str, self.rows.values()))
+        return {name: result for name, result in found.items() if name in asked}
 
 
 def declared(build, extent):
@@ -45,10 +49,16 @@ def declared(build, extent):
     for entry in listed:
         # What to measure, for how long and how to print it is for us to say.
         ours = ("--benchmark_", "--extent=")
-        command = tuple(part for part in entry["cmd"] if not part.startswith(ours))
-        command += (f"--extent={extent}",)
+        command = [in_build(build, part) for part in entry["cmd"] if not part.startswith(ours)]
+        command = (*command, f"--extent={extent}")
         programs.append(Program(command, tuple(sorted(entry["env"].items()))))
     return list(dict.fromkeys(programs))
+
+
+def in_build(build, part):
+    """Meson names what it built as seen from the build folder."""
+    path = os.path.normpath(build / part)
+    return path if os.path.isfile(path) else part
 
 
 def listed_rows(program):
@@ -81,6 +91,8 @@ def available(build, extent, wanted, list_rows=listed_rows):
             row: name for row, name in rows.items() if str(name) not in taken and wanted(name)
         }
         taken.update(map(str, chosen.values()))
+        partly = {name.subject for row, name in rows.items() if row not in chosen}
+        whole = frozenset(name.subject for name in rows.values()) - partly
         if chosen:
-            programs.append(Program(program.command, program.environment, chosen))
+            programs.append(Program(program.command, program.environment, chosen, whole))
     return programs, failures

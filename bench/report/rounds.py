@@ -54,7 +54,7 @@ def one(program, subject, record, number, run):
         samples, errors = collect.samples(run(program, subject))
     except Failed as failure:
         samples, errors = {}, {f"{subject}, {program.command[0]}": failure}
-    record.add(number, samples)
+    record.add(number, program.ours(samples))
     for name, error in errors.items():
         line = f"{name}: {error}"
         if line not in record.failures:

@@ -30,6 +30,13 @@ class ProgramsTest(unittest.TestCase):
             [p.command for p in programs.declared(self.build, "full")], [("p", "--extent=full")]
         )
 
+    def test_what_was_built_is_found_in_the_build_folder(self):
+        (self.build / "peers").mkdir()
+        (self.build / "peers" / "p").touch()
+        self.declare(["/usr/bin/env", "peers/p", "--loop=x"])
+        (found,) = programs.declared(self.build, "usual")
+        self.assertEqual(found.command[1:3], (str(self.build / "peers" / "p"), "--loop=x"))
+
     def test_a_row_belongs_to_the_first_program_that_has_it(self):
         self.declare(["p"], ["q"])
         found, failures = self.available({"p": ["a.x/go"], "q": ["a.x/go/real_time", "a.x/tokio"]})
@@ -40,7 +47,14 @@ class ProgramsTest(unittest.TestCase):
         self.declare(["p"], ["q"])
         rows = {"p": ["a.x/go/n:1", "a.y/go"], "q": ["a.y/tokio"]}
         found, _ = self.available(rows, lambda name: name.subject == "a.x")
-        self.assertEqual([p.filter("a.x") for p in found], ["--benchmark_filter=^(a[.]x/go/n:1)$"])
+        self.assertEqual([p.filter("a.x") for p in found], ["--benchmark_filter=^a[.]x/"])
+
+    def test_a_filter_is_as_short_as_it_can_be(self):
+        self.declare(["p"])
+        rows = {"p": ["a.x/go/n:1", "a.x/go/n:2"]}
+        (found,), _ = self.available(rows, lambda name: name.parameters == (("n", "1"),))
+        self.assertEqual(found.filter("a.x"), "--benchmark_filter=^(a[.]x/go/n:1)$")
+        self.assertEqual(found.ours({"a.x/go/n:1": 1, "a.x/go/n:2": 2}), {"a.x/go/n:1": 1})
 
     def test_a_program_that_cannot_run_is_reported(self):
         self.declare(["/nowhere/at_all"])
