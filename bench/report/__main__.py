@@ -15,7 +15,7 @@ from .disturbance import Disturbance
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 # How long to measure each row in a round, how many rounds at most, and how long altogether.
-QUICK = {"full": False, "seconds": 0.03, "rounds": 7, "budget": 260}
+QUICK = {"full": False, "seconds": 0.03, "rounds": 7, "budget": 240}
 FULL = {"full": True, "seconds": 0.5, "rounds": 11, "budget": None}
 
 
@@ -73,10 +73,13 @@ def measure(given):
     if not any(chosen for chosen, _ in sides):
         sys.exit(f"no benchmark matches {' or '.join(given.filter) or 'anything'}")
     disturbance = Disturbance(processor)
+    budget = Budget(settings["budget"], settings["rounds"])
     rounds.measure(
         sides,
-        Budget(settings["budget"], settings["rounds"]),
-        lambda program, subject: run.run(program, subject, settings["seconds"], processor),
+        budget,
+        lambda program, subject: run.run(
+            program, subject, settings["seconds"], processor, budget.left()
+        ),
         say=lambda line: print(line, file=sys.stderr, flush=True),
     )
     taken = [kept for _, kept in sides]

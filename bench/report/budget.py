@@ -16,13 +16,16 @@ class Budget:
         self.took = {}
         self.planned = None
 
+    def left(self):
+        return max(self.end - self.clock(), 0)
+
     def allows(self, subject, number):
         """Is there time for this subject in this round?  Rounds count from 0."""
         if number == 0:
-            return self.clock() < self.end
+            return self.left() > 0
         if self.planned is None:
-            self.planned = plan(self.took, self.end - self.clock(), self.rounds)
-        return number < self.planned.get(subject, 0) and self.clock() < self.end
+            self.planned = plan(self.took, self.left(), self.rounds)
+        return number < self.planned.get(subject, 0) and self.left() > 0
 
     def measured(self, subject, began):
         self.took.setdefault(subject, self.clock() - began)
