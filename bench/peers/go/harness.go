@@ -16,8 +16,16 @@ var (
 	filter      = flag.String("benchmark_filter", ".", "run the benchmarks whose name matches")
 	minTime     = flag.Float64("benchmark_min_time", 0.5, "seconds to time each for")
 	repetitions = flag.Int("benchmark_repetitions", 1, "how often to run each")
+	list        = flag.Bool("benchmark_list_tests", false, "print the names of the benchmarks")
 	extent      = flag.String("extent", "usual", "smoke, usual or full")
 )
+
+// What Google Benchmark would take as well is no error.
+func init() {
+	for _, name := range []string{"enable_random_interleaving", "format", "out", "out_format"} {
+		flag.String("benchmark_"+name, "", "ignored")
+	}
+}
 
 type row struct {
 	Name            string  `json:"name"`
@@ -46,7 +54,14 @@ func sizes(all ...int) []int {
 	return all
 }
 
-func wanted(name string) bool { return regexp.MustCompile(*filter).MatchString(name) }
+// wanted tells whether to measure a benchmark; where they are listed, it prints the name instead.
+func wanted(name string) bool {
+	matches := regexp.MustCompile(*filter).MatchString(name)
+	if matches && *list {
+		fmt.Println(name)
+	}
+	return matches && !*list
+}
 
 func cpuTime() time.Duration {
 	var usage syscall.Rusage
@@ -117,6 +132,9 @@ func measureBeyond(name string, asked time.Duration, rounds int, unit time.Durat
 }
 
 func printRows(context map[string]string) {
+	if *list {
+		return
+	}
 	encoder := json.NewEncoder(os.Stdout)
 	encoder.SetIndent("", "  ")
 	if err := encoder.Encode(map[string]any{"context": context, "benchmarks": rows}); err != nil {

@@ -13,8 +13,9 @@ def parse_arguments():
     parser.add_argument('--benchmark_filter', default='.')
     parser.add_argument('--benchmark_min_time', type=float, default=0.5)
     parser.add_argument('--benchmark_repetitions', type=int, default=1)
+    parser.add_argument('--benchmark_list_tests', type=bool, default=False)
     parser.add_argument('--extent', choices=['smoke', 'usual', 'full'], default='usual')
-    return parser.parse_args()
+    return parser.parse_known_args()[0]  # what Google Benchmark would take as well is no error
 
 
 class Harness:
@@ -27,7 +28,11 @@ class Harness:
         return usual[:1] if self.smoke else usual
 
     def wanted(self, name):
-        return re.search(self.options.benchmark_filter, name)
+        """Is it to be measured?  Where they are listed, prints the name instead."""
+        matches = re.search(self.options.benchmark_filter, name)
+        if matches and self.options.benchmark_list_tests:
+            print(name)
+        return matches and not self.options.benchmark_list_tests
 
     def add(self, name, repetition, operations, real_s, cpu_s, unit='ns', **counters):
         scale = {'ns': 1e9, 'us': 1e6, 'ms': 1e3}[unit] / operations
@@ -85,4 +90,5 @@ class Harness:
                      p99_us=late[len(late) * 99 // 100] * 1e6)
 
     def print(self, context):
-        print(json.dumps({'context': context, 'benchmarks': self.rows}, indent=2))
+        if not self.options.benchmark_list_tests:
+            print(json.dumps({'context': context, 'benchmarks': self.rows}, indent=2))

@@ -4,7 +4,8 @@ use std::future::Future;
 use std::time::{Duration, Instant};
 
 pub struct Harness {
-    filter: String,
+    filter: Vec<String>,
+    list: bool,
     min_time: Duration,
     repetitions: usize,
     pub smoke: bool,
@@ -41,8 +42,8 @@ fn in_us(duration: Duration) -> f64 {
 }
 
 impl Harness {
-    /// Understands what bench/main.cc understands, as far as it matters here.  A filter is a plain
-    /// part of a name; the anchor and the escapes of a regular expression are dropped.
+    /// Understands what bench/main.cc understands, as far as it matters here.  A filter is one or more
+    /// plain parts of names; the rest of a regular expression's signs are dropped.
     pub fn from_arguments() -> Self {
         let value = |option: &str| {
             std::env::args().find_map(|a| a.strip_prefix(option).map(str::to_owned))
@@ -51,7 +52,13 @@ impl Harness {
             value(option).map_or(otherwise, |v| v.parse().expect("a number"))
         };
         Harness {
-            filter: value("--benchmark_filter=").unwrap_or_default().replace(['^', '\\', '[', ']'], ""),
+            filter: value("--benchmark_filter=")
+                .unwrap_or_default()
+                .replace(['^', '$', '(', ')', '\\', '[', ']'], "")
+                .split('|')
+                .map(str::to_owned)
+                .collect(),
+            list: value("--benchmark_list_tests=").is_some(),
             min_time: Duration::from_secs_f64(number("--benchmark_min_time=", 0.5)),
             repetitions: number("--benchmark_repetitions=", 1.0) as usize,
             smoke: value("--extent=").as_deref() == Some("smoke"),
@@ -63,8 +70,13 @@ impl Harness {
         usual[..if self.smoke { 1 } else { usual.len() }].to_vec()
     }
 
+    /// Is it to be measured?  Where they are listed, prints the name instead.
     fn wanted(&self, name: &str) -> bool {
-        name.contains(&self.filter)
+        let matches = self.filter.iter().any(|part| name.contains(part));
+        if matches && self.list {
+            println!("{name}");
+        }
+        matches && !self.list
     }
 
     fn add(&mut self, row: Row) {
@@ -150,6 +162,9 @@ impl Harness {
     }
 
     pub fn print(&self) {
+        if self.list {
+            return;
+        }
         println!("{{\n  \"context\": {{}},\n  \"benchmarks\": [\n{}\n  ]\n}}", self.rows.join(",\n"));
     }
 }
