@@ -149,7 +149,7 @@ TEST_F(LibevProgramTest, AloneItGetsEveryCall) {
   EXPECT_EQ(enough, program.calls());
 }
 
-TEST_F(LibevProgramTest, BesideBusyTasksItGetsEveryCallToo) {
+TEST_F(LibevProgramTest, Pitfall6_BesideBusyTasksItGetsEveryCallToo) {
   EventLoop loop{attach(host)};
   Neighbours neighbours{loop};
   Program program{host, [&] { neighbours.stop(); }};
