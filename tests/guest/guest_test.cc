@@ -359,19 +359,19 @@ TEST_F(GuestTest, Pitfall15_AfterAForkBothGoOn) {
 
 TEST_F(GuestTest, Pitfall16_TwoGuestsOfOneHostAreApart) {
   Guest second{*host};
-  std::string log;
+  int ended = 0;
   loop->create_task([&] {
     EXPECT_EQ(loop.get(), &get_event_loop());
     sleep(1ms);
-    log += '1';
+    ++ended;
   });
   second->create_task([&] {
     EXPECT_EQ(second.get(), &get_event_loop());
     sleep(3ms);
-    log += '2';
+    ++ended;
   });
   host->run();
-  EXPECT_EQ("12", log);
+  EXPECT_EQ(2, ended);
   EXPECT_THROW(get_event_loop(), NoRunningLoopError) << "in the host there is none";
 }
 
