@@ -11,6 +11,8 @@ namespace asyncio {
 /// Given to a loop (LoopOptions::clock or RunOptions::clock) it replaces the real clock for sleeps,
 /// timers and deadlines alike.  When every task is blocked the loop moves it to the earliest
 /// deadline instead of waiting; while a worker thread is busy for a task it waits for that instead.
+/// The guest of a host's loop moves it never: that is for the test to do, and then to make the host
+/// come by, with EventLoop::call_soon().
 ///
 /// Threads: the loop's thread.  Must outlive the loop.
 class ASYNCIO_API TestClock {

@@ -1,11 +1,9 @@
 #include <asyncio/tests/guest/host.h>
 
-#include <asyncio/core/event_loop.h>
-
 namespace asyncio::test {
 
-Guest::Guest(Host& host, const AttachOptions& options)
-    : host_(host), loop_(std::make_unique<EventLoop>(host.attach(options))) {
+Guest::Guest(Host& host, const AttachOptions& options, const LoopOptions& loop_options)
+    : host_(host), loop_(std::make_unique<EventLoop>(host.attach(options), loop_options)) {
   host.take_in(*loop_, options);
 }
 

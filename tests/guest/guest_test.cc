@@ -151,6 +151,26 @@ TEST_F(GuestTest, Pitfall5_ASleepCountsFromNowThoughTheHostWasBusy) {
   host->run();
 }
 
+TEST_F(GuestTest, AVirtualDeadlineIsNoTimeForTheHost) {
+  TestClock clock{TimePoint{}};  // whatever it says is long past on the real one
+  Guest virtually{*host, {}, {.clock = &clock}};
+  bool woken = false;
+  virtually->create_task([&] {
+    sleep(1h);
+    woken = true;
+  });
+  for (int i = 0; i < 3; ++i) host->look();
+  const auto turns = virtually->statistics().turns;
+  host->after(5ms, [&] { host->end_run(); });
+  host->run();
+  EXPECT_EQ(turns, virtually->statistics().turns);
+
+  clock.advance(1h);
+  virtually->call_soon([] {});
+  host->run();
+  EXPECT_TRUE(woken);
+}
+
 TEST_F(GuestTest, Pitfall7_TheHostsRunLastsAsLongAsTasksDoAndNoLonger) {
   bool ended = false;
   loop->create_task([&] {

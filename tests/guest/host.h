@@ -6,12 +6,9 @@
 #include <memory>
 
 #include <asyncio/core/attach_options.h>
+#include <asyncio/core/event_loop.h>
 #include <asyncio/core/event_loop_interface.h>
 #include <asyncio/core/time.h>
-
-namespace asyncio {
-class EventLoop;
-}
 
 namespace asyncio::test {
 
@@ -55,7 +52,8 @@ std::unique_ptr<Host> make_host();
 /// An EventLoop in `host`, which must outlive it.
 class Guest {
  public:
-  explicit Guest(Host& host, const AttachOptions& options = {});
+  explicit Guest(Host& host, const AttachOptions& options = {},
+                 const LoopOptions& loop_options = {});
   ~Guest();
   Guest(const Guest&) = delete;
   Guest& operator=(const Guest&) = delete;
