@@ -114,7 +114,7 @@ TEST_F(ForkConformance, L22_AfterForkMakesTheLoopWorkInTheChildApartFromTheParen
     });
     settle();
     const pid_t child = in_child([&] {
-      get_event_loop().after_fork();
+      after_fork();
       check(1, loop_works());
       // The wait of the other task came along, and its registration with it.
       both.write(1, "child");
@@ -132,10 +132,10 @@ TEST_F(ForkConformance, L22_AfterForkMakesTheLoopWorkInTheChildApartFromTheParen
 TEST_F(ForkConformance, L22_AfterForkBetweenRuns) {
   run([] { EXPECT_TRUE(loop_works()); });
   expect_fine(in_child([&] {
-    loop().after_fork();
-    for (int i = 0; i < 2; ++i) loop().run([&] { check(1 + i, loop_works()); });
-    loop().after_fork();  // once more is no harm
-    loop().run([&] { check(3, loop_works()); });
+    after_fork();
+    for (int i = 0; i < 2; ++i) run([&] { check(1 + i, loop_works()); });
+    after_fork();  // once more is no harm
+    run([&] { check(3, loop_works()); });
   }));
   run([] { EXPECT_TRUE(loop_works()); });
 }
@@ -143,7 +143,7 @@ TEST_F(ForkConformance, L22_AfterForkBetweenRuns) {
 TEST_F(ForkConformance, L22_AfterForkKeepsWakeUpsFromOtherThreadsApart) {
   run([&] {
     const pid_t child = in_child([&] {
-      get_event_loop().after_fork();
+      after_fork();
       check(1, to_thread([] { return 7; }) == 7);
     });
     EXPECT_EQ(8, to_thread([] { return 8; }));
@@ -164,7 +164,7 @@ TEST_F(ForkConformance, L22_ThreadsStayWithTheParentAndNobodyWaitsForThem) {
     await(idle);
     settle();
     expect_fine(in_child([&] {
-      get_event_loop().after_fork();
+      after_fork();
       check(1, throws<InvalidStateError>([&] { await(in_thread); }));
       check(2, to_thread([] { return 5; }) == 5);
     }));
@@ -188,7 +188,7 @@ TEST_F(ForkConformance, L22_TimersComeAlong) {
     int fired = 0;
     loop().call_later(5ms, [&] { ++fired; });
     const pid_t child = in_child([&] {
-      get_event_loop().after_fork();
+      after_fork();
       sleep(10ms);
       check(1, fired == 1);
       sleep(3ms);  // and new ones, finer than the backend's own
@@ -244,7 +244,7 @@ TEST_F(ForkConformance, L22_AChildThatClosesWhatTheParentWaitsOnDoesNotEndTheWai
       ::close(pair.a());
       SocketPair other;  // under the same number, in the child
       check(1, other.a() == pair.a());
-      get_event_loop().after_fork();
+      after_fork();
       other.write(1, "x");
       check(2, wait_readable(other.a(), 1s));
     });
@@ -278,17 +278,17 @@ TEST_F(ForkConformance, L22_AChildMayMakeALoopOfItsOwnInstead) {
 TEST_F(ForkConformance, L22_GrandchildrenToo) {
   run([] {});
   expect_fine(in_child([&] {
-    loop().after_fork();
-    loop().run([&] { check(1, loop_works()); });
+    after_fork();
+    run([&] { check(1, loop_works()); });
     const pid_t grandchild = in_child([&] {
       check(1, throws<InvalidStateError>([&] { loop().run([] {}); }));
-      loop().after_fork();
-      loop().run([&] { check(2, loop_works()); });
+      after_fork();
+      run([&] { check(2, loop_works()); });
     });
     int status = 0;
     check(2, ::waitpid(grandchild, &status, 0) == grandchild);
     check(3, WIFEXITED(status) && WEXITSTATUS(status) == 0);
-    loop().run([&] { check(4, loop_works()); });
+    run([&] { check(4, loop_works()); });
   }));
   run([] { EXPECT_TRUE(loop_works()); });
 }
@@ -308,7 +308,7 @@ TEST_F(ForkConformance, L22_WithoutAForkAfterForkChangesNothing) {
     SocketPair pair;
     auto waiter = create_task([&] { wait_readable(pair.a()); });
     settle();
-    loop().after_fork();
+    after_fork();
     settle();
     EXPECT_FALSE(waiter.is_done());
     pair.write(1, "x");

@@ -340,7 +340,7 @@ TEST_F(TurnConformance, L33_WithAHandlerTheOtherCallbacksRunInTheSameTurn) {
   loop().call_at(when, note);
   loop().call_at(when, [] { throw std::runtime_error("thrown"); });
   loop().call_at(when, note);
-  loop().run();
+  run();
   ASSERT_EQ(2u, ran_in.size());
   EXPECT_EQ(ran_in[0], ran_in[1]);
   EXPECT_EQ(1u, reports.size());
@@ -546,8 +546,8 @@ TEST_F(TurnConformance, L35_ANestedRunIsRefusedAndTheOuterOneUnharmed) {
 // ---- L36: nothing left -----------------------------------------------------------------------------
 
 TEST_F(TurnConformance, L36_RunWithNothingLeftReturns) {
-  loop().run();
-  loop().run();
+  run();
+  run();
   EXPECT_EQ(Duration::zero(), elapsed());
 }
 
@@ -569,7 +569,7 @@ TEST_F(TurnConformance, L36_RunGoesOnWhileTimersTasksOrCallbacksAreLeft) {
       order.emplace_back("its task");
     });
   });
-  loop().run();
+  run();
   EXPECT_EQ((Strings{"callback", "its callback", "timer", "its timer", "task", "its task"}), order);
   EXPECT_EQ(4s, elapsed());
 }
@@ -580,7 +580,7 @@ TEST_F(TurnConformance, L36_APersistentTimerKeepsItUntilItIsRemoved) {
   id = loop().add_timer(1s, [&] {
     if (++ticks == 5) loop().del_timer(id);
   });
-  loop().run();
+  run();
   EXPECT_EQ(5, ticks);
 }
 
@@ -588,7 +588,7 @@ TEST_F(TurnConformance, L36_ATaskOnADescriptorKeepsIt) {
   SocketPair pair;
   auto reader = loop().create_task([&] { wait_readable(pair.a()); });
   std::thread writer([&] { pair.write(1, "x"); });
-  loop().run();
+  run();
   EXPECT_TRUE(reader.is_done());
   writer.join();
 }

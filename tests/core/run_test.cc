@@ -208,7 +208,7 @@ TEST_F(RunTest, S42_NothingOfAnEndedRunShowsUpInTheNext) {
   });
   // A callback timer belongs to the loop, not to the run.
   EXPECT_EQ(1u, loop().statistics().timers);
-  loop().run();
+  run();
 }
 
 TEST_F(RunTest, S43_RunInTwoThreadsAtOnceMeansTwoLoops) {

@@ -311,7 +311,7 @@ TEST_F(TaskTest, ResultIsBuiltInPlaceEvenIfItCannotBeMoved) {
 TEST_F(TaskTest, RunHandsOverEveryKindOfResult) {
   int place = 0;
   EXPECT_EQ(3, *run([] { return std::make_unique<int>(3); }));
-  EXPECT_EQ(&place, &loop().run([&]() -> int& { return place; }));
+  EXPECT_EQ(&place, &run([&]() -> int& { return place; }));
   EXPECT_EQ("text", run([] { return std::string{"text"}; }));
   run([] {});
 }

@@ -46,7 +46,10 @@ class Host {
   virtual bool may_be_nested() const = 0;
 };
 
-/// Of the kind that the program is linked with: each has a file of its own.
+/// Does the environment variable ASYNCIO_TEST_HOST name one?
+bool is_host_wanted();
+/// Of the kind that it names: libev, libevent or poll.  Each has a file of its own.
+/// Throws: std::invalid_argument if there is none of that name.
 std::unique_ptr<Host> make_host();
 
 /// An EventLoop in `host`, which must outlive it.

@@ -80,6 +80,8 @@ class LibevHost final : public Host {
 
 }  // namespace
 
-std::unique_ptr<Host> make_host() { return std::make_unique<LibevHost>(); }
+std::unique_ptr<Host> make_libev_host();  // host.cc declares it likewise
+
+std::unique_ptr<Host> make_libev_host() { return std::make_unique<LibevHost>(); }
 
 }  // namespace asyncio::test

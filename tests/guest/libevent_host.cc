@@ -70,6 +70,8 @@ class LibeventHost final : public Host {
 
 }  // namespace
 
-std::unique_ptr<Host> make_host() { return std::make_unique<LibeventHost>(); }
+std::unique_ptr<Host> make_libevent_host();  // host.cc declares it likewise
+
+std::unique_ptr<Host> make_libevent_host() { return std::make_unique<LibeventHost>(); }
 
 }  // namespace asyncio::test

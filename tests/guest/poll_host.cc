@@ -125,6 +125,8 @@ class PollHost final : public Host {
 
 }  // namespace
 
-std::unique_ptr<Host> make_host() { return std::make_unique<PollHost>(); }
+std::unique_ptr<Host> make_poll_host();  // host.cc declares it likewise
+
+std::unique_ptr<Host> make_poll_host() { return std::make_unique<PollHost>(); }
 
 }  // namespace asyncio::test

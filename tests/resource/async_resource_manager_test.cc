@@ -209,7 +209,7 @@ TEST_F(AsyncResourceManagerTest, C54_ShutdownEndsTheTasksFirst) {
 
 TEST_F(AsyncResourceManagerTest, C54_ALoopThatGoesClosesWhatIsLeftInItsRoot) {
   loop().create_task([&] { add("a"); });
-  loop().run();
+  run();
   EXPECT_EQ(Log{}, log);
   end_loop();
   EXPECT_EQ((Log{"close a", "a closed"}), log);

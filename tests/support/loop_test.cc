@@ -19,29 +19,53 @@ void LoopTest::keep_order() { options.shuffle_seed = 0; }
 void LoopTest::real_time() { options.clock = nullptr; }
 
 EventLoop& LoopTest::loop() {
-  if (loop_ == nullptr) {
-    loop_ = std::make_unique<EventLoop>(make_backend("auto"), options);
-    loop_->set_exception_handler([this](const ExceptionContext& context) {
-      reports.push_back(context.message + (context.exception == nullptr
-                                               ? std::string{}
-                                               : ": " + describe(context.exception)));
-    });
+  if (hosted_ != nullptr) return hosted_->loop();
+  if (owned_ != nullptr) return *owned_;
+  if (is_host_wanted()) {
+    hosted_ = std::make_unique<HostedLoop>(options);
+    was_hosted_ = true;
+  } else {
+    owned_ = std::make_unique<EventLoop>(make_backend("auto"), options);
   }
-  return *loop_;
+  loop().set_exception_handler([this](const ExceptionContext& context) {
+    reports.push_back(context.message + (context.exception == nullptr
+                                             ? std::string{}
+                                             : ": " + describe(context.exception)));
+  });
+  return loop();
+}
+
+void LoopTest::run() {
+  EventLoop& here = loop();
+  if (hosted_ == nullptr) {
+    here.run();
+  } else {
+    hosted_->run();
+  }
+}
+
+void LoopTest::after_fork() {
+  if (hosted_ == nullptr) {
+    loop().after_fork();
+  } else {
+    hosted_->after_fork();
+  }
 }
 
 void LoopTest::end_loop() {
-  if (loop_ == nullptr) return;
-  const LoopStatistics left = loop_->statistics();
+  if (owned_ == nullptr && hosted_ == nullptr) return;
+  const LoopStatistics left = loop().statistics();
   EXPECT_EQ(0u, left.tasks_alive) << "tasks leaked";
   EXPECT_EQ(0u, left.timers) << "timers leaked";
   EXPECT_EQ(0u, left.fd_waiters) << "descriptor waits leaked";
   EXPECT_EQ(left.stacks, left.stacks_free) << "stacks leaked";
-  loop_.reset();
+  owned_.reset();
+  hosted_.reset();
 }
 
 void LoopTest::TearDown() {
   end_loop();
+  EXPECT_EQ(is_host_wanted(), was_hosted_) << "the case makes no use of the guest";
   for (const std::string& report : reports) ADD_FAILURE() << "unexpected report: " << report;
   if (HasFailure() && seed_ != 0) {
     std::printf("replay with ASYNCIO_TEST_SEED=%llu\n", static_cast<unsigned long long>(seed_));

@@ -10,10 +10,14 @@
 #include <gtest/gtest.h>
 
 #include <asyncio/asyncio.h>
+#include <asyncio/tests/support/hosted_loop.h>
 
 namespace asyncio::test {
 
 /// Runs bodies as the main task of a loop.
+///
+/// With the environment variable ASYNCIO_TEST_HOST the loop is the guest of a host of that kind.  A
+/// case that makes no use of it fails then: guest/owned_loop_only.txt names those that cannot.
 ///
 /// Time is virtual: it jumps to the next deadline when every task is blocked.  Ready tasks are
 /// shuffled when the environment variable ASYNCIO_TEST_SEED is set (the seed of each failed test is
@@ -30,13 +34,21 @@ class LoopTest : public testing::Test {
 
   /// The loop; made at the first use.
   EventLoop& loop();
+  /// In the child of a fork: for the loop, and first of all for its host.
+  void after_fork();
   /// Ends it, checking that nothing is left.
   void end_loop();
 
   template <std::invocable F>
-  auto run(F&& body) {
-    return loop().run(std::forward<F>(body));
+  auto run(F&& body) -> detail::BodyResult<F> {
+    if (!is_host_wanted()) return loop().run(std::forward<F>(body));
+    auto main = loop().create_task(std::forward<F>(body), "main");
+    hosted_->run_main(main.control());
+    detail::check_result(main.control());
+    return main.typed_control().value.take();
   }
+  /// Runs until nothing is left to wait for.
+  void run();
 
   /// How far virtual time has come.
   Duration elapsed() const { return clock.elapsed(); }
@@ -48,7 +60,9 @@ class LoopTest : public testing::Test {
 
  private:
   std::uint64_t seed_ = 0;
-  std::unique_ptr<EventLoop> loop_;
+  std::unique_ptr<EventLoop> owned_;
+  std::unique_ptr<HostedLoop> hosted_;  // instead of it
+  bool was_hosted_ = false;
 };
 
 /// Lets everything run that can run without time passing.

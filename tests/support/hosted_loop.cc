@@ -1,0 +1,93 @@
+#include <asyncio/tests/support/hosted_loop.h>
+
+#include <chrono>
+#include <stdexcept>
+#include <thread>
+
+#include <asyncio/core/internal/loop.h>
+
+namespace asyncio::test {
+namespace {
+
+using namespace std::chrono_literals;
+
+// A host that has not called its guest for so long never will.
+constexpr Duration patience = 10s;
+
+}  // namespace
+
+HostedLoop::HostedLoop(const LoopOptions& options)
+    : host_(make_host()), guest_(*host_, {}, options) {}
+
+void HostedLoop::run_main(detail::TaskControl& main) {
+  turn_until([&] { return main.done(); });
+  main.mark_observed();
+  end_leftovers();
+}
+
+void HostedLoop::run() {
+  turn_until([&] { return !could_go_on(); });
+}
+
+void HostedLoop::after_fork() {
+  host_->after_fork();
+  loop().after_fork();
+}
+
+bool HostedLoop::could_go_on() {
+  const detail::Loop& impl = loop().impl();
+  const LoopStatistics now = loop().statistics();
+  return now.tasks_alive + now.ready + now.timers + impl.foreign_sources + impl.thread_jobs != 0 ||
+         impl.shared()->is_held() || loop().impl().reactor().inbox().has_posts();
+}
+
+// By looks, never by a host that blocks: then one of them that calls no guest tells that all of its
+// tasks are blocked.
+void HostedLoop::turn_until(const std::function<bool()>& finished) {
+  const detail::Loop& impl = loop().impl();
+  TimePoint last_called = Clock::now();
+  for (int vain = 0; !finished(); ++vain) {
+    const std::uint64_t turn = impl.turn();
+    host_->look();
+    if (impl.turn() != turn || pass_time()) {
+      last_called = Clock::now();
+      vain = 0;
+    } else if (Clock::now() - last_called > patience) {
+      throw std::runtime_error("the host has no reason to call its guest any more:\n" +
+                               loop().dump());
+    } else if (vain < 100) {
+      std::this_thread::yield();
+    } else {
+      std::this_thread::sleep_for(50us);
+    }
+  }
+}
+
+// What a loop that runs itself does before it would block; false if only the real world can help.
+bool HostedLoop::pass_time() {
+  detail::Loop& impl = loop().impl();
+  TestClock* clock = impl.options().clock;
+  if (clock == nullptr || loop().statistics().ready != 0) return false;
+  const TimePoint earliest = impl.reactor().timers().earliest();
+  if (!impl.reactor().verify_waits()) {
+    if (earliest == TimePoint::max() || impl.thread_jobs != 0) return false;
+    clock->advance_to(earliest);
+  }
+  loop().call_soon([] {});
+  return true;
+}
+
+// As the end of EventLoop::run(main).  shutdown() would end the loop, which is run again.
+void HostedLoop::end_leftovers() {
+  detail::Scope& root = loop().impl().root();
+  detail::cancel_node(root, CancelReason::shutdown, "the loop is ending");
+  turn_until([&] { return root.living == 0; });
+  while (detail::ScopeNode* failed = root.failed.pop_front()) {
+    loop().impl().report_ignored(*failed->task);
+  }
+  root.cause = nullptr;
+  root.cancel_called = false;
+  root.effective = false;
+}
+
+}  // namespace asyncio::test
