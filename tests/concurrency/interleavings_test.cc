@@ -30,7 +30,7 @@ std::string name_of(Act act) {
 
 std::string name_of(const Order& order) {
   std::string text = "order:";
-  for (const Act act : order) text += " " + name_of(act);
+  for (const Act act : order) text.append(" ").append(name_of(act));
   return text;
 }
 
