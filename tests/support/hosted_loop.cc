@@ -79,15 +79,27 @@ bool HostedLoop::pass_time() {
 
 // As the end of EventLoop::run(main).  shutdown() would end the loop, which is run again.
 void HostedLoop::end_leftovers() {
-  detail::Scope& root = loop().impl().root();
-  detail::cancel_node(root, CancelReason::shutdown, "the loop is ending");
-  turn_until([&] { return root.living == 0; });
-  while (detail::ScopeNode* failed = root.failed.pop_front()) {
-    loop().impl().report_ignored(*failed->task);
+  detail::Loop& impl = loop().impl();
+  detail::Scope& root = impl.root();
+  const auto close_resources = [&] {
+    if (root.on_leave == nullptr) return;
+    auto closer = loop().create_task([&] { root.on_leave(root, false); },
+                                     {.name = "close resources", .priority = TaskPriority::system});
+    closer.control().own_scope.shield = true;
+    turn_until([&] { return closer.is_done(); });
+  };
+  if (root.living == 0) close_resources();
+  if (root.living != 0) {
+    detail::cancel_node(root, CancelReason::shutdown, "the loop is ending");
+    turn_until([&] { return root.living == 0; });
+    root.cause = nullptr;
+    root.cancel_called = false;
+    root.effective = false;
+    close_resources();
   }
-  root.cause = nullptr;
-  root.cancel_called = false;
-  root.effective = false;
+  while (detail::ScopeNode* failed = root.failed.pop_front()) {
+    impl.report_ignored(*failed->task);
+  }
 }
 
 }  // namespace asyncio::test
