@@ -30,7 +30,8 @@
 //  * An idle watcher is called when nothing of its priority or higher is pending.  Ours have the
 //    lowest, so that busy tasks do not starve the idle watchers of the host.
 //  * ev_run calls prepare watchers before it tells the kernel of changes, so the check of what is
-//    closed comes in time.
+//    closed comes in time there, after the tasks have run.  Whether it got to telling is seen by the
+//    count of its iterations: a prepare watcher of the host's may end the run before.
 //  * ev_loop_destroy calls cleanup watchers: that is how a host that goes first is noticed.
 #include <asyncio/backends/libev.h>
 #include <asyncio/core/backends.h>
@@ -111,6 +112,7 @@ class LibevInterface final : public EventLoopInterface {
   };
 
   int watch(int fd, Interest wanted) noexcept override {
+    forget_told_changes();
     Watch* entry = find(fd);
     if (entry != nullptr) ev_io_stop(loop_, &entry->io);
     if (!any(wanted)) return 0;
@@ -129,7 +131,7 @@ class LibevInterface final : public EventLoopInterface {
 
   void wait(TimePoint until, ReadySink& sink) override {
     sink_ = &sink;
-    if (drop_closed_changes(sink) || host_ != nullptr) return;
+    if (host_ != nullptr || drop_closed_changes(sink)) return;
     ev_run(loop_, blocks(until) ? EVRUN_ONCE : EVRUN_NOWAIT);
   }
 
@@ -154,6 +156,7 @@ class LibevInterface final : public EventLoopInterface {
     ev_cleanup_stop(host, &cleanup_);
     loop_ = own_.get();
     ev_fork_start(loop_, &rebuild_);
+    ev_loop_fork(loop_);  // for the check of all: what is unwound now closes what it has
     for (const auto& entry : watches_) {
       if (entry == nullptr || !ev_is_active(&entry->io)) continue;
       ev_io_stop(host, &entry->io);
@@ -206,14 +209,17 @@ class LibevInterface final : public EventLoopInterface {
   }
 
   bool drop_closed_changes(ReadySink& sink) {
+    forget_told_changes();
     bool dropped = false;
-    for (const int fd : changed_) {
-      Watch& entry = *find(fd);
-      entry.changed = false;
-      dropped |= drop_closed(entry, sink);
-    }
-    changed_.clear();
+    for (const int fd : changed_) dropped |= drop_closed(*find(fd), sink);
     return dropped;
+  }
+
+  /// Each run of the native loop tells them before it counts itself.
+  void forget_told_changes() noexcept {
+    if (std::exchange(changed_in_, ev_iteration(loop_)) == ev_iteration(loop_)) return;
+    for (const int fd : changed_) find(fd)->changed = false;
+    changed_.clear();
   }
 
   /// Whether to block, with the timer set to end that.
@@ -262,6 +268,7 @@ class LibevInterface final : public EventLoopInterface {
       ev_idle_stop(host, &self.idle_);
       ev_prepare_stop(host, &self.prepare_);
     }
+    self.drop_closed_changes(*self.sink_);  // the last callback may have closed one
   }
 
   static void on_idle(struct ev_loop* /*loop*/, ev_idle* /*idle*/, int /*events*/) noexcept {
@@ -286,7 +293,8 @@ class LibevInterface final : public EventLoopInterface {
   TimePoint timer_until_;  // what timer_ was set for, while it is active
   ev_fork rebuild_;
   std::vector<std::unique_ptr<Watch>> watches_;  // by descriptor
-  std::vector<int> changed_;                     // descriptors watched anew since the last wait
+  std::vector<int> changed_;                     // descriptors watched anew, not told to the kernel
+  unsigned changed_in_ = 0;                      // the iteration of the native loop since when
   ReadySink* sink_ = nullptr;
 
   // As a guest

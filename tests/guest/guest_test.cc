@@ -458,5 +458,36 @@ TEST_F(GuestTest, AClosedDescriptorDisturbsNeitherSide) {
   loop->shutdown();
 }
 
+TEST_F(GuestTest, ADescriptorClosedBeforeTheHostHasHeardOfItDisturbsNeitherSide) {
+  SocketPair pair;
+  loop->create_task([&] {
+    try {
+      wait_readable(pair.a());
+      ADD_FAILURE() << "must throw";
+    } catch (const Error&) {
+    }
+  });
+  // In a later turn of the loop, but the same of the host.
+  loop->call_soon([&] { loop->call_soon([&] { pair.close_silently(0); }); });
+  for (int i = 0; i < 3; ++i) host->look();
+  loop->shutdown();
+}
+
+TEST_F(GuestTest, Pitfall8_WhatShutdownUnwindsMayCloseItsDescriptors) {
+  host->look();
+  loop->create_task([] {
+    SocketPair pair;
+    try {
+      wait_readable(pair.a());
+    } catch (const Cancelled&) {
+      pair.close_silently(0);
+      shield([] { sleep(1ms); });
+      throw;
+    }
+  });
+  for (int i = 0; i < 3; ++i) host->look();
+  loop->shutdown();
+}
+
 }  // namespace
 }  // namespace asyncio::test
