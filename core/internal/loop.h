@@ -219,13 +219,13 @@ class Loop {
   bool drive(Finished&& finished);
   template <class Finished>
   bool drive_to(Finished&& finished);
-  bool guest_turn();
+  void guest_turn(TimePoint due);
   bool has_work() const noexcept {
     return !batch_.empty() || ready_count_ != 0 || posts_ != nullptr ||
            reactor_.inbox().has_posts();
   }
   void wake_host() noexcept;
-  void fire_deadlines(std::uint64_t limit);
+  void fire_deadlines(TimePoint due, std::uint64_t limit);
   void run_ready() noexcept;
   void prefetch_next() const noexcept;
   void resume(TaskControl& task) noexcept;
@@ -271,7 +271,9 @@ class Loop {
   // As a guest
   bool host_asleep_ = false;  ///< process() has left no work: new work must call for the host
   bool shutdown_asked_ = false;
-  TimePoint budget_end_ = TimePoint::max();  ///< real time
+  TimePoint budget_end_ = TimePoint::max();    ///< real time
+  TimePoint left_to_host_ = TimePoint::min();  ///< when process() last ended
+  std::uint64_t armed_limit_ = 0;  ///< timers from this sequence number on are not looked at next
 
   // Turn
   bool running_ = false;

@@ -229,16 +229,16 @@ bool Loop::drive(Finished&& finished) {
       stamp_ = reactor_.now();
     }
     // 6. Deadlines, after I/O: ready data beats a timeout of the same turn.
-    fire_deadlines(limit);
+    fire_deadlines(stamp_, limit);
   }
 }
 
-void Loop::fire_deadlines(std::uint64_t limit) {
+void Loop::fire_deadlines(TimePoint due, std::uint64_t limit) {
   if (reactor_.timers().empty()) return;
   for (bool again = true; again;) {
     again = false;
     try {
-      reactor_.fire_due(stamp_, limit, stopping_);
+      reactor_.fire_due(due, limit, stopping_);
     } catch (...) {
       callback_failed(std::current_exception(), "a timer callback");
       again = !stopping_;
@@ -248,19 +248,20 @@ void Loop::fire_deadlines(std::uint64_t limit) {
 
 // ---- The turn of a guest -----------------------------------------------------------------------------
 
-// The six steps once, but for the wait, which is the host's.  Is there more to do?
-bool Loop::guest_turn() {
+// The six steps, from the third on, for that is the host's: it has just waited.  Ready data beats a
+// timeout, so only deadlines up to `due` are looked at, which that wait was up against.
+void Loop::guest_turn(TimePoint due) {
   ++turns_;
   const std::uint64_t armed_before = reactor_.timers().next_sequence();
-  run_ready();
-  take_posts();
-  stamp_ = reactor_.now();
   ++backend_waits_;
   reactor_.wait(TimePoint::min());
-  const std::uint64_t limit = has_work() ? armed_before : reactor_.timers().next_sequence();
-  fire_deadlines(limit);
+  fire_deadlines(due, armed_limit_);
+  stamp_ = reactor_.now();
+  run_ready();
+  take_posts();
+  // What is ready comes before timers that were armed in the same turn.
+  armed_limit_ = has_work() ? armed_before : reactor_.timers().next_sequence();
   stopping_ = false;  // there is no run to end but this one
-  return has_work() || reactor_.timers().earliest() <= stamp_;
 }
 
 bool Loop::process(Duration budget) noexcept {
@@ -272,9 +273,15 @@ bool Loop::process(Duration budget) noexcept {
     reactor_.inbox().end_sleep();
     budget_end_ = deadline_after(Clock::now(), budget);
     try {
-      do {
-        work = guest_turn();
-      } while (work && !shutdown_asked_ && Clock::now() < budget_end_);
+      guest_turn(reactor_.fd_waiters() == 0 ? reactor_.now() : left_to_host_);
+      // More turns, without a wait between them and so without deadlines.  With a virtual clock each
+      // turn is exactly the six steps.
+      while (has_work() && options_.clock == nullptr && !shutdown_asked_ &&
+             Clock::now() < budget_end_) {
+        guest_turn(TimePoint::min());
+      }
+      left_to_host_ = reactor_.now();
+      work = has_work() || reactor_.timers().earliest() <= left_to_host_;
     } catch (const BackendError&) {
       report("the host's loop failed", std::current_exception(), nullptr);
     }

@@ -489,5 +489,18 @@ TEST_F(GuestTest, Pitfall8_WhatShutdownUnwindsMayCloseItsDescriptors) {
   loop->shutdown();
 }
 
+TEST_F(GuestTest, DataThatCameWhileTheHostWasBusyBeatsTheTimeout) {
+  SocketPair pair;
+  bool ready = false;
+  loop->create_task([&] { ready = wait_readable(pair.a(), 5ms); });
+  host->after(1ms, [&] {
+    loop->call_soon([] {});  // so we are called before the host waits again
+    pair.write(1, "x");
+    std::this_thread::sleep_for(10ms);
+  });
+  host->run();
+  EXPECT_TRUE(ready);
+}
+
 }  // namespace
 }  // namespace asyncio::test
