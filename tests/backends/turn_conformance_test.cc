@@ -215,6 +215,7 @@ struct Commotion {
   void end() {
     stop = true;
     for (auto& task : tasks) await(task);
+    while (loop.statistics().timers != 0) yield();
     settle();
   }
 

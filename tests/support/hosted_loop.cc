@@ -14,10 +14,17 @@ using namespace std::chrono_literals;
 // A host that has not called its guest for so long never will.
 constexpr Duration patience = 10s;
 
+// In virtual time a slow machine must not make two turns of one.
+AttachOptions attach_options(const LoopOptions& options) {
+  AttachOptions attach;
+  if (options.clock != nullptr) attach.budget = 1h;
+  return attach;
+}
+
 }  // namespace
 
 HostedLoop::HostedLoop(const LoopOptions& options)
-    : host_(make_host()), guest_(*host_, {}, options) {}
+    : host_(make_host()), guest_(*host_, attach_options(options), options) {}
 
 void HostedLoop::run_main(detail::TaskControl& main) {
   turn_until([&] { return main.done(); });
@@ -81,8 +88,16 @@ bool HostedLoop::pass_time() {
 void HostedLoop::end_leftovers() {
   detail::Loop& impl = loop().impl();
   detail::Scope& root = impl.root();
+  const auto renew_root = [&] {
+    root.set_deadline(TimePoint::max());
+    root.deadline_hit = false;
+    root.cause = nullptr;
+    root.cancel_called = false;
+    root.effective = false;
+  };
   const auto close_resources = [&] {
     if (root.on_leave == nullptr) return;
+    renew_root();
     auto closer = loop().create_task([&] { root.on_leave(root, false); },
                                      {.name = "close resources", .priority = TaskPriority::system});
     closer.control().own_scope.shield = true;
@@ -92,11 +107,9 @@ void HostedLoop::end_leftovers() {
   if (root.living != 0) {
     detail::cancel_node(root, CancelReason::shutdown, "the loop is ending");
     turn_until([&] { return root.living == 0; });
-    root.cause = nullptr;
-    root.cancel_called = false;
-    root.effective = false;
     close_resources();
   }
+  renew_root();
   while (detail::ScopeNode* failed = root.failed.pop_front()) {
     impl.report_ignored(*failed->task);
   }
