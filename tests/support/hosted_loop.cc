@@ -109,6 +109,9 @@ void HostedLoop::end_leftovers() {
     turn_until([&] { return root.living == 0; });
     close_resources();
   }
+  // Callbacks that are still queued have some turns yet.
+  const std::uint64_t last_turn = impl.turn() + 16;
+  turn_until([&] { return loop().statistics().ready == 0 || impl.turn() >= last_turn; });
   renew_root();
   while (detail::ScopeNode* failed = root.failed.pop_front()) {
     impl.report_ignored(*failed->task);
