@@ -106,6 +106,16 @@ TEST_F(AnyLoopTest, WhatTheBudgetLeavesKeepsItReadable) {
   EXPECT_FALSE(readable());
 }
 
+TEST_F(AnyLoopTest, WithoutABudgetEachCallGetsSomethingDone) {
+  int calls = 0;
+  for (int i = 0; i < 3; ++i) loop.call_soon([&] { ++calls; });
+  for (int i = 1; i <= 3; ++i) {
+    loop.process(0us);
+    EXPECT_EQ(i, calls);
+  }
+  EXPECT_FALSE(readable());
+}
+
 TEST_F(AnyLoopTest, CalledByATaskItDoesNothing) {
   std::string log;
   loop.create_task([&] {
