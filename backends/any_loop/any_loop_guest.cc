@@ -132,9 +132,10 @@ class AnyLoopGuest final : public EventLoopInterface {
       std::uint64_t rings = 0;
       static_cast<void>(::read(bell_.get(), &rings, sizeof rings));
     }
-    for (const int fd : std::exchange(gone_, {})) {
+    for (const int fd : gone_) {
       if (!any(watched_[static_cast<std::size_t>(fd)])) sink.dead(fd);
     }
+    gone_.clear();  // but its room stays: there must be some when there is no memory
     const int timeout = guest_ ? 0 : timeout_in_ms(until);
     const int found = ::epoll_wait(ours_.get(), events_.data(), most_events, timeout);
     if (found < 0 && errno != EINTR) {

@@ -331,8 +331,9 @@ bool Loop::process_by_descriptor(Duration budget) {
 
 NativeHandle Loop::native_handle() const {
   check_by_descriptor("native_handle()");
-  const bool asleep = host_asleep_ || !reactor_.guest();  // after shutdown() nothing calls any more
-  return {reactor_.native_fd(), asleep ? reactor_.called_at() : TimePoint::min(), could_go_on()};
+  const bool has_left = !reactor_.guest();
+  return {reactor_.native_fd(), host_asleep_ || has_left ? reactor_.called_at() : TimePoint::min(),
+          could_go_on()};
 }
 
 void Loop::wake_host() noexcept {

@@ -87,7 +87,9 @@ class Reactor final : public ReadySink {
   void work_arrived() noexcept { backend_.work_arrived(); }
   int native_fd() const noexcept { return backend_.native_fd(); }
   /// When the host will be called for the timer of ours, at the latest.
-  TimePoint called_at() const noexcept { return timerfd_deadline_; }
+  TimePoint called_at() const noexcept {
+    return guest_ && !resting_ ? timerfd_deadline_ : TimePoint::max();
+  }
   /// Between two calls of process(): has the host come back at the earliest deadline, or, with
   /// nothing `alive`, takes our descriptors out of its loop so that it may end.
   void rest(bool alive, TimePoint until);

@@ -71,6 +71,19 @@ TEST_F(AnyLoopTest, ADeadlineMakesItReadableAndIsTold) {
   EXPECT_FALSE(loop.native_handle().alive);
 }
 
+TEST_F(AnyLoopTest, ADeadlineThatWentAwayIsNoneOfAnIdleOne) {
+  const TimerId timer = loop.call_later(1ms, [] { FAIL() << "it was revoked"; });
+  settle();
+  loop.del_timer(timer);
+  loop.call_soon([] {});
+  settle();
+  EXPECT_EQ(TimePoint::max(), loop.native_handle().deadline);
+  loop.call_later(1h, [] {});
+  settle();
+  loop.shutdown();
+  EXPECT_EQ(TimePoint::max(), loop.native_handle().deadline);
+}
+
 TEST_F(AnyLoopTest, DataAndOtherThreadsMakeItReadable) {
   SocketPair pair;
   std::string got;
