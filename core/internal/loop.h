@@ -141,6 +141,10 @@ class Loop {
     if (host_asleep_) [[unlikely]]
       wake_host();
   }
+  /// Could anything still happen, of its own accord or because somebody else calls?
+  bool could_go_on() const noexcept;
+  /// A fresh root for the next run, with no task left in the old one.
+  void reset_root();
   /// Cancels and joins every task, leaves the host's loop if it is in one, and ends the root.
   void shutdown();
   /// Throws NestedRunError if any loop runs on this thread, InvalidStateError for a guest.
@@ -237,7 +241,6 @@ class Loop {
   bool wait_or_finish();
   void wait_virtual();
   bool could_be_woken() const noexcept;
-  bool could_go_on() const noexcept;
   void check_by_descriptor(const char* call) const;
   void wind_up(bool hold_callbacks, bool interrupted);
   void close_root_resources(bool cancelled);
@@ -246,7 +249,6 @@ class Loop {
   /// Everything that is ready, of this turn and the next.
   ReadyList take_ready() noexcept;
   ReadyNode* take_ready_callback() noexcept;
-  void reset_root();
   TimePoint trim_stacks(TimePoint now) noexcept;
 
   EventLoop& face_;

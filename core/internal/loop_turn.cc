@@ -302,7 +302,6 @@ bool Loop::process(Duration budget) noexcept {
   return false;
 }
 
-// Could anything still happen of which the host would have to know?
 bool Loop::could_go_on() const noexcept {
   return has_work() || alive_count_ != 0 || !reactor_.timers().empty() || could_be_woken();
 }
@@ -623,7 +622,6 @@ void Loop::abandon_survivors() {
   root_->living = 0;
 }
 
-// A fresh root for the next run.
 void Loop::reset_root() {
   while (ScopeNode* node = root_->failed.pop_front()) report_ignored(*node->task);
   root_->set_deadline(TimePoint::max());

@@ -491,14 +491,16 @@ TEST_F(GuestTest, Pitfall8_WhatShutdownUnwindsMayCloseItsDescriptors) {
 
 TEST_F(GuestTest, DataThatCameWhileTheHostWasBusyBeatsTheTimeout) {
   SocketPair pair;
+  TestClock clock;
+  Guest virtually{*host, {}, {.clock = &clock}};
   bool ready = false;
-  loop->create_task([&] { ready = wait_readable(pair.a(), 5ms); });
-  host->after(1ms, [&] {
-    loop->call_soon([] {});  // so we are called before the host waits again
-    pair.write(1, "x");
-    std::this_thread::sleep_for(10ms);
-  });
-  host->run();
+  auto waiter = virtually->create_task([&] { ready = wait_readable(pair.a(), 5ms); });
+  for (int i = 0; i < 3; ++i) host->look();
+  virtually->call_soon([] {});  // so we are called before the host waits again
+  pair.write(1, "x");
+  clock.advance(10ms);
+  for (int i = 0; i < 10 && !waiter.is_done(); ++i) host->look();
+  EXPECT_TRUE(waiter.is_done());
   EXPECT_TRUE(ready);
 }
 

@@ -33,19 +33,12 @@ void HostedLoop::run_main(detail::TaskControl& main) {
 }
 
 void HostedLoop::run() {
-  turn_until([&] { return !could_go_on(); });
+  turn_until([&] { return !loop().impl().could_go_on(); });
 }
 
 void HostedLoop::after_fork() {
   host_->after_fork();
   loop().after_fork();
-}
-
-bool HostedLoop::could_go_on() {
-  const detail::Loop& impl = loop().impl();
-  const LoopStatistics now = loop().statistics();
-  return now.tasks_alive + now.ready + now.timers + impl.foreign_sources + impl.thread_jobs != 0 ||
-         impl.shared()->is_held() || loop().impl().reactor().inbox().has_posts();
 }
 
 // By looks, never by a host that blocks: then one of them that calls no guest tells that all of its
@@ -88,16 +81,9 @@ bool HostedLoop::pass_time() {
 void HostedLoop::end_leftovers() {
   detail::Loop& impl = loop().impl();
   detail::Scope& root = impl.root();
-  const auto renew_root = [&] {
-    root.set_deadline(TimePoint::max());
-    root.deadline_hit = false;
-    root.cause = nullptr;
-    root.cancel_called = false;
-    root.effective = false;
-  };
   const auto close_resources = [&] {
     if (root.on_leave == nullptr) return;
-    renew_root();
+    impl.reset_root();
     auto closer = loop().create_task([&] { root.on_leave(root, false); },
                                      {.name = "close resources", .priority = TaskPriority::system});
     closer.control().own_scope.shield = true;
@@ -112,10 +98,7 @@ void HostedLoop::end_leftovers() {
   // Callbacks that are still queued have some turns yet.
   const std::uint64_t last_turn = impl.turn() + 16;
   turn_until([&] { return loop().statistics().ready == 0 || impl.turn() >= last_turn; });
-  renew_root();
-  while (detail::ScopeNode* failed = root.failed.pop_front()) {
-    impl.report_ignored(*failed->task);
-  }
+  impl.reset_root();
 }
 
 }  // namespace asyncio::test

@@ -29,7 +29,6 @@ class HostedLoop {
  private:
   void turn_until(const std::function<bool()>& finished);
   bool pass_time();
-  bool could_go_on();
   void end_leftovers();
 
   std::unique_ptr<Host> host_;
