@@ -1,6 +1,5 @@
 // Very many tasks that all sleep 100 ms, made at once.  The time is what it took beyond 100 ms, from
 // the first creation until the last has ended; stacks and memory are warm from an untimed round.
-#include <chrono>
 #include <cstddef>
 #include <string>
 #include <vector>
@@ -8,33 +7,19 @@
 #include <asyncio/asyncio.h>
 
 #include "../support/on_backends.h"
-#include "../support/percentiles.h"
 #include "../support/raw_loops.h"
 #include "../support/rows.h"
+#include "../support/sleep_rounds.h"
 
 namespace bench {
 namespace {
 
-using namespace std::chrono_literals;
-constexpr auto kAsked = 100ms;
-
-/// Times rounds that each sleep for kAsked.
-template <class Round>
-void time_rounds(State& state, Round round) {
-  round();
-  for (auto _ : state) {
-    const auto began = Clock::now();
-    round();
-    state.SetIterationTime(in_seconds(Clock::now() - began - kAsked));
-  }
-}
-
 void on_asyncio(State& state, const std::string& backend, std::int64_t tasks) {
   run_on(backend, [&] {
     std::vector<asyncio::Task<void>> sleepers(static_cast<std::size_t>(tasks));
-    time_rounds(state, [&] {
+    time_sleep_rounds(state, [&] {
       for (auto& sleeper : sleepers) {
-        sleeper = asyncio::create_task([] { asyncio::sleep(kAsked); });
+        sleeper = asyncio::create_task([] { asyncio::sleep(kLongSleep); });
       }
       for (const auto& sleeper : sleepers) asyncio::await(sleeper);
     });
@@ -52,28 +37,22 @@ void on_raw_loop(State& state, std::int64_t tasks) {
   std::vector<Sleeper> sleepers;
   sleepers.reserve(static_cast<std::size_t>(tasks));
   for (std::int64_t i = 0; i < tasks; ++i) sleepers.emplace_back(loop);
-  time_rounds(state, [&] {
+  time_sleep_rounds(state, [&] {
     loop.poll();  // libev counts from the last time it looked at the clock
-    for (Sleeper& sleeper : sleepers) sleeper.start(in_seconds(kAsked));
+    for (Sleeper& sleeper : sleepers) sleeper.start(in_seconds(kLongSleep));
     loop.run();
   });
 }
 
 const Subject subject("core.sleep_many", [](Rows& rows) {
   for (const std::int64_t tasks : rows.sizes({1'000, 100'000}, {10'000, 1'000'000})) {
-    const Params params = {{"tasks", tasks}};
-    const int rounds = rows.smoke() ? 1 : 3;
     for (const std::string& backend : asyncio::available_backends()) {
-      rows.add_self_timed("asyncio@" + backend, params,
-                          [=](State& state) { on_asyncio(state, backend, tasks); })
-          ->Iterations(rounds)
-          ->Unit(benchmark::kMillisecond);
+      add_sleep_rounds(rows, "asyncio@" + backend, tasks,
+                       [=](State& state) { on_asyncio(state, backend, tasks); });
     }
     for_each_raw_timer_loop([&]<class Loop>() {
-      rows.add_self_timed(Loop::name, params,
-                          [=](State& state) { on_raw_loop<Loop>(state, tasks); })
-          ->Iterations(rounds)
-          ->Unit(benchmark::kMillisecond);
+      add_sleep_rounds(rows, Loop::name, tasks,
+                       [=](State& state) { on_raw_loop<Loop>(state, tasks); });
     });
   }
 });

@@ -21,6 +21,7 @@
 #include "../support/posters.h"
 #include "../support/rows.h"
 #include "../support/skynet.h"
+#include "../support/sleep_rounds.h"
 #include "../support/timers.h"
 
 namespace bench {
@@ -114,26 +115,16 @@ Coroutine<> sleep_for(Clock::duration duration) {
 
 const Subject sleep_many("core.sleep_many", [](Rows& rows) {
   for (const std::int64_t tasks : rows.sizes({1'000, 100'000}, {10'000, 1'000'000})) {
-    rows.add_self_timed(kName, {{"tasks", tasks}},
-                        [=](State& state) {
-                          constexpr std::chrono::milliseconds asked{100};
-                          asio::io_context context(kOneThread);
-                          const auto round = [&] {
-                            for (std::int64_t i = 0; i < tasks; ++i) {
-                              asio::co_spawn(context, sleep_for(asked), asio::detached);
-                            }
-                            context.run();
-                            context.restart();
-                          };
-                          round();
-                          for (auto _ : state) {
-                            const auto began = Clock::now();
-                            round();
-                            state.SetIterationTime(in_seconds(Clock::now() - began - asked));
-                          }
-                        })
-        ->Iterations(rows.smoke() ? 1 : 3)
-        ->Unit(benchmark::kMillisecond);
+    add_sleep_rounds(rows, kName, tasks, [=](State& state) {
+      asio::io_context context(kOneThread);
+      time_sleep_rounds(state, [&] {
+        for (std::int64_t i = 0; i < tasks; ++i) {
+          asio::co_spawn(context, sleep_for(kLongSleep), asio::detached);
+        }
+        context.run();
+        context.restart();
+      });
+    });
   }
 });
 

@@ -19,6 +19,7 @@
 #include "../support/percentiles.h"
 #include "../support/rows.h"
 #include "../support/skynet.h"
+#include "../support/sleep_rounds.h"
 
 namespace bench {
 namespace {
@@ -105,27 +106,16 @@ const Subject queue_hop("concurrency.queue_hop", [](Rows& rows) {
 const Subject sleep_many("core.sleep_many", [](Rows& rows) {
   // A guarded stack is two mappings here, and the kernel's limit is 65,530: so these have none.
   for (const std::int64_t tasks : rows.sizes({1'000, 100'000}, {10'000})) {
-    rows.add_self_timed(kName, {{"tasks", tasks}},
-                        [=](State& state) {
-                          constexpr std::chrono::milliseconds asked{100};
-                          fibers::pooled_fixedsize_stack stacks(16 * 1024, 1'024, 0);
-                          const auto round = [&] {
-                            std::vector<fibers::fiber> all;
-                            for (std::int64_t i = 0; i < tasks; ++i) {
-                              all.emplace_back(std::allocator_arg, stacks,
-                                               [&] { this_fiber::sleep_for(asked); });
-                            }
-                            join_all(all);
-                          };
-                          round();
-                          for (auto _ : state) {
-                            const auto began = Clock::now();
-                            round();
-                            state.SetIterationTime(in_seconds(Clock::now() - began - asked));
-                          }
-                        })
-        ->Iterations(rows.smoke() ? 1 : 3)
-        ->Unit(benchmark::kMillisecond);
+    add_sleep_rounds(rows, kName, tasks, [=](State& state) {
+      fibers::pooled_fixedsize_stack stacks(16 * 1024, 1'024, 0);
+      time_sleep_rounds(state, [&] {
+        std::vector<fibers::fiber> all;
+        for (std::int64_t i = 0; i < tasks; ++i) {
+          all.emplace_back(std::allocator_arg, stacks, [] { this_fiber::sleep_for(kLongSleep); });
+        }
+        join_all(all);
+      });
+    });
   }
 });
 
