@@ -19,10 +19,7 @@ FutureState::~FutureState() {
 }
 
 void FutureState::check_loop(const char* call) const {
-  if (!inbox_->on_owners_thread()) {
-    throw InvalidStateError(std::string{call} +
-                            " from a thread that is not the loop's: use call_soon_threadsafe(...)");
-  }
+  inbox_->check_thread(call);
   if (!inbox_->is_open(inbox_epoch_)) {
     throw ClosedError(
         std::string{call} +

@@ -112,10 +112,7 @@ void TaskGroup::check_open() const {
         "has returned");
   };
   if (scope_->ended) refuse();  // first: the loop may be gone
-  if (!scope_->loop.on_own_thread()) {
-    throw InvalidStateError(
-        "TaskGroup::spawn from a thread that is not the loop's: use call_soon_threadsafe(...)");
-  }
+  scope_->loop.reactor().inbox().check_thread("TaskGroup::spawn");
   if (detail::Loop* here = detail::Loop::current(); here != nullptr && here != &scope_->loop) {
     throw InvalidStateError("TaskGroup::spawn into a group of another loop");
   }

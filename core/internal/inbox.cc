@@ -66,6 +66,11 @@ Inbox& Inbox::open() {
   return *inbox;
 }
 
+void Inbox::refuse_thread(const char* call) {
+  throw InvalidStateError(std::string{call} +
+                          " from a thread that is not the loop's: use call_soon_threadsafe(...)");
+}
+
 void Inbox::close() noexcept {
   sleeping_.store(false);
   Post* left = head_.exchange(closed_mark());

@@ -45,6 +45,11 @@ class Inbox {
   bool on_owners_thread() const noexcept {
     return ::pthread_equal(owner_.load(std::memory_order_relaxed), ::pthread_self()) != 0;
   }
+  /// Throws InvalidStateError if it has not; `call` is who asks.
+  void check_thread(const char* call) const {
+    if (!on_owners_thread()) [[unlikely]]
+      refuse_thread(call);
+  }
   /// The calling thread has it from now on.
   void claim() noexcept { owner_.store(::pthread_self(), std::memory_order_relaxed); }
 
@@ -72,6 +77,7 @@ class Inbox {
   void after_fork();
 
  private:
+  [[noreturn]] static void refuse_thread(const char* call);
   static Post* closed_mark() noexcept;
 
   std::atomic<Post*> head_{nullptr};

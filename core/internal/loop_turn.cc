@@ -318,10 +318,7 @@ void Loop::check_by_descriptor(const char* call) const {
 
 bool Loop::process_by_descriptor(Duration budget) {
   check_by_descriptor("process()");
-  if (!on_own_thread()) {
-    throw InvalidStateError(
-        "process() from a thread that is not the loop's: use call_soon_threadsafe(...)");
-  }
+  reactor_.inbox().check_thread("process()");
   check_fork("process()");
   const bool work = process(budget);
   if (work) reactor_.work_arrived();

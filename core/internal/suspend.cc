@@ -134,9 +134,7 @@ void wake(Waiter& waiter, Wake outcome) noexcept {
 }
 
 void check_loop_thread(const Waiter& waiter, const char* call) {
-  if (waiter.task->loop->on_own_thread()) return;
-  throw InvalidStateError(std::string{call} +
-                          " from a thread that is not the loop's: use call_soon_threadsafe(...)");
+  waiter.task->inbox->check_thread(call);
 }
 
 void spend_budget(TaskControl& self) {
