@@ -26,6 +26,11 @@ namespace asyncio::detail {
 
 class LoopSignals;
 class ThreadPool;
+class Loop;
+
+/// The loop running on this thread, or null.  Not to be read on both sides of a suspension in one
+/// function: the compiler may keep its address, and the next run may be another thread's.
+[[gnu::tls_model("initial-exec")]] extern constinit thread_local Loop* running_loop;
 
 struct LoopHold;
 
@@ -110,8 +115,8 @@ class Loop {
   Loop(const Loop&) = delete;
   Loop& operator=(const Loop&) = delete;
 
-  /// The loop running on this thread, or null.
-  static Loop* current() noexcept;
+  /// See running_loop.
+  static Loop* current() noexcept { return running_loop; }
 
   EventLoop& face() noexcept { return face_; }
   EventLoopInterface& backend() noexcept { return *backend_; }
@@ -231,6 +236,7 @@ class Loop {
   void wake_host() noexcept;
   void fire_deadlines(TimePoint due, std::uint64_t limit);
   void run_ready() noexcept;
+  TaskControl* next_in_slice() noexcept;
   void prefetch_next() const noexcept;
   void resume(TaskControl& task) noexcept;
   void form_batch() noexcept;
@@ -239,7 +245,6 @@ class Loop {
   void take_posts();
   bool poll_due() noexcept;
   bool wait_or_finish();
-  void wait_virtual();
   bool could_be_woken() const noexcept;
   void check_by_descriptor(const char* call) const;
   void wind_up(bool hold_callbacks, bool interrupted);
@@ -264,7 +269,8 @@ class Loop {
   std::array<ReadyList, 3> ready_;  ///< the next turn's, by priority
   std::size_t ready_count_ = 0;     ///< in ready_, not in batch_
   std::uint32_t slice_ = 0;         ///< direct switches left until the loop's own stack has a look
-  bool next_batch_ = false;         ///< in this turn tasks went on with the next one's snapshot
+  const TaskControl* main_ = nullptr;  ///< compared with only
+  bool next_batch_ = false;            ///< in this turn tasks went on with the next one's snapshot
   std::uint64_t switches_ = 0;
   std::uint64_t turns_ = 0;
   Fiber main_fiber_;

@@ -28,8 +28,6 @@ constexpr int farewell_turns = 16;
 // Debug mode reports callbacks and task slices longer than this.
 constexpr Duration slow_slice = std::chrono::milliseconds{100};
 
-[[gnu::tls_model("initial-exec")]] thread_local Loop* running_loop = nullptr;
-
 std::size_t stack_size_or_default(std::size_t size) noexcept {
   constexpr std::size_t kib = 1024;
   if (size != 0) return size;
@@ -44,7 +42,7 @@ std::optional<std::uint64_t> seed_from_environment() {
 
 }  // namespace
 
-Loop* Loop::current() noexcept { return running_loop; }
+constinit thread_local Loop* running_loop = nullptr;
 
 std::shared_ptr<LoopHold> LoopShared::hold(const std::shared_ptr<LoopShared>& shared) {
   const std::lock_guard lock{shared->mutex_};
@@ -159,6 +157,7 @@ void Loop::stop() noexcept {
 void Loop::run_main(TaskControl& main) {
   const RunGuard guard{*this};
   check_fork("run");
+  main_ = &main;
   std::exception_ptr failure;
   try {
     drive([&] { return main.done(); });

@@ -21,8 +21,6 @@
 namespace asyncio::detail {
 namespace {
 
-std::atomic<std::uint64_t> forks{0};
-
 // A registration made without a system call is checked if nothing has happened for this long: long
 // enough that a loaded loop never pays, short enough that nobody notices.
 constexpr Duration verify_after = std::chrono::milliseconds{1};
@@ -51,13 +49,14 @@ struct FdWaiter : Waiter {
 
 }  // namespace
 
-std::uint64_t fork_generation() noexcept {
-  static const bool registered = [] {
+constinit std::atomic<std::uint64_t> forks{0};
+
+void count_forks() noexcept {
+  static const bool counted = [] {
     ::pthread_atfork(nullptr, nullptr, [] { forks.fetch_add(1, std::memory_order_relaxed); });
     return true;
   }();
-  static_cast<void>(registered);
-  return forks.load(std::memory_order_relaxed);
+  static_cast<void>(counted);
 }
 
 struct Reactor::CallbackTimer : TimerNode {
@@ -80,7 +79,9 @@ Reactor::Reactor(EventLoopInterface& backend)
     : backend_(backend),
       inbox_(&Inbox::open()),
       guest_(backend.driver_ == EventLoopInterface::Driver::host),
-      generation_(fork_generation()) {}
+      generation_(forks.load(std::memory_order_relaxed)) {
+  count_forks();
+}
 
 Reactor::~Reactor() {
   inbox_->close();
@@ -503,7 +504,7 @@ void Reactor::notify_closing(int fd) {
 
 void Reactor::after_fork() {
   backend_.after_fork();  // first: until then every change would reach the parent's kernel object
-  generation_ = fork_generation();
+  generation_ = forks.load(std::memory_order_relaxed);
   if (started_) backend_.watch(inbox_->wake_fd(), Interest::none);
   inbox_->after_fork();
   const bool was_started = std::exchange(started_, false);

@@ -2,6 +2,7 @@
 // descriptors, the wake-up descriptor and the precise timer.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -26,8 +27,10 @@ constexpr Interest interest_of(Direction direction) noexcept {
   return direction == Direction::read ? Interest::read : Interest::write;
 }
 
-/// Bumped in the child of every fork: a loop made before it must not be used before after_fork().
-std::uint64_t fork_generation() noexcept;
+/// Counts forks, in the child of each: a loop made before it must not be used before after_fork().
+extern std::atomic<std::uint64_t> forks;
+/// Has forks counted from now on.
+void count_forks() noexcept;
 
 class Reactor final : public ReadySink {
  public:
@@ -79,7 +82,7 @@ class Reactor final : public ReadySink {
 
   /// The child of a fork: kernel objects of its own.
   void after_fork();
-  bool forked() const noexcept { return generation_ != fork_generation(); }
+  bool forked() const noexcept { return generation_ != forks.load(std::memory_order_relaxed); }
 
   // ---- As a guest --------------------------------------------------------------------------------
   /// Is the loop a host's?
