@@ -62,8 +62,6 @@ struct Fiber {
   std::byte* top = nullptr;   ///< highest address, exclusive; null for a thread's own stack
   std::size_t size = 0;       ///< usable bytes below top
   void* sanitizer = nullptr;  ///< ASan's fake stack or TSan's fiber, when compiled in
-  bool lent = false;          ///< parked inside a call that a dump made on it
-  bool called = false;        ///< a dump resumes it, for a call only
 };
 
 class ASYNCIO_API TaskControl : public ReadyNode {

@@ -18,48 +18,15 @@
 namespace asyncio::detail {
 namespace {
 
-namespace ctx = boost::context::detail;
-
 #ifdef ASYNCIO_TSAN
 thread_local void* ended_fiber = nullptr;  // destroyed by whoever runs next
 #endif
 
-void enter(ctx::transfer_t from) {
-  // There is no caller: tell unwinders, debuggers and profilers to stop here.
-#if defined(__x86_64__)
-  asm volatile(".cfi_undefined rip");
-#elif defined(__aarch64__)
-  asm volatile(".cfi_undefined x30");
-#endif
-  auto& previous = *static_cast<Fiber*>(from.data);
-  previous.saved = from.fctx;
-  if constexpr (under_asan || under_tsan) confirm_switch(nullptr, previous);
-  run_current_task();
-}
-
-struct ForeignCall {
+struct CallRequest {
   void (*call)(void*);
   void* argument;
   Fiber* caller;
-  Fiber* parked;
 };
-
-// Stays on the parked stack, to serve further calls in the same place, until the task is resumed in
-// earnest; what that jump brought is then what the parked switch_fiber() gets to see.
-ctx::transfer_t run_foreign_calls(ctx::transfer_t from) {
-  Fiber& parked = *static_cast<ForeignCall*>(from.data)->parked;
-  parked.lent = true;
-  do {
-    parked.called = false;
-    auto& request = *static_cast<ForeignCall*>(from.data);
-    if constexpr (under_asan || under_tsan) confirm_switch(&parked, *request.caller);
-    request.call(request.argument);
-    if constexpr (under_asan || under_tsan) announce_switch(parked, *request.caller, false);
-    from = ctx::jump_fcontext(from.fctx, &request);
-  } while (parked.called);
-  parked.lent = false;
-  return from;
-}
 
 }  // namespace
 
@@ -68,8 +35,8 @@ ThreadState ThreadState::of_this_thread() noexcept {
 }
 
 void make_fiber(Fiber& fiber, std::byte* below) noexcept {
-  fiber.saved =
-      ctx::make_fcontext(below, static_cast<std::size_t>(below - (fiber.top - fiber.size)), &enter);
+  const std::byte* const bottom = fiber.top - fiber.size;
+  fiber.saved = make_context(below, static_cast<std::size_t>(below - bottom));
 #ifdef ASYNCIO_TSAN
   fiber.sanitizer = __tsan_create_fiber(0);
 #else
@@ -109,7 +76,7 @@ void confirm_switch([[maybe_unused]] Fiber* self, [[maybe_unused]] Fiber& previo
 
 void leave_fiber(Fiber& from, Fiber& to) noexcept {
   if constexpr (under_asan || under_tsan) announce_switch(from, to, true);
-  ctx::jump_fcontext(to.saved, &from);
+  asyncio_jump_context(to.saved, &from);
   __builtin_unreachable();
 }
 
@@ -117,15 +84,22 @@ void call_on_fiber(ThreadState& thread, Fiber& self, Fiber& parked, void (*call)
                    void* argument) noexcept {
   const ExceptionState exceptions = *thread.exceptions;
   const int error_number = *thread.error_number;
-  ForeignCall request{call, argument, &self, &parked};
+  CallRequest request{call, argument, &self};
   if constexpr (under_asan || under_tsan) announce_switch(self, parked, false);
-  parked.called = true;
-  const auto back = parked.lent ? ctx::jump_fcontext(parked.saved, &request)
-                                : ctx::ontop_fcontext(parked.saved, &request, &run_foreign_calls);
-  parked.saved = back.fctx;
+  parked.saved =
+      asyncio_jump_context(parked.saved, reinterpret_cast<std::byte*>(&request) + 1).saved;
   if constexpr (under_asan || under_tsan) confirm_switch(&self, parked);
   *thread.exceptions = exceptions;
   *thread.error_number = error_number;
+}
+
+Arrival make_call(Fiber& parked, const Arrival& arrival) noexcept {
+  auto& request = *reinterpret_cast<CallRequest*>(static_cast<std::byte*>(arrival.data) - 1);
+  Fiber& caller = *request.caller;
+  if constexpr (under_asan || under_tsan) confirm_switch(&parked, caller);
+  request.call(request.argument);
+  if constexpr (under_asan || under_tsan) announce_switch(parked, caller, false);
+  return asyncio_jump_context(arrival.saved, nullptr);
 }
 
 void recycle_stack_memory([[maybe_unused]] std::byte* bottom,
@@ -151,3 +125,11 @@ void unregister_stack_memory([[maybe_unused]] unsigned id) noexcept {
 }
 
 }  // namespace asyncio::detail
+
+void asyncio_enter_context(asyncio::detail::Arrival arrival) noexcept {
+  using namespace asyncio::detail;
+  auto& previous = *static_cast<Fiber*>(arrival.data);
+  previous.saved = arrival.saved;
+  if constexpr (under_asan || under_tsan) confirm_switch(nullptr, previous);
+  run_current_task();
+}

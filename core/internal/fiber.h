@@ -1,19 +1,15 @@
-// Switching stacks: the only file (with fiber.cc) that knows how, and that tells the sanitizers.
+// Switching from task to task, and telling the sanitizers.
 //
-// Registers and floating-point control words are Boost.Context's work.  What it leaves out is saved
-// on the parked stack itself: errno, and the two words of the C++ exception state (which exception
-// is caught, how many are in flight).  Without them two tasks parked inside `catch` blocks would
-// rethrow each other's exceptions.
-//
-// A parked stack, from Fiber::saved upwards (x86-64): MXCSR and the x87 control word (4 bytes each),
-// R12, R13, R14, R15, RBX, RBP, return address.  Debuggers and dumps may rely on it.
+// The bare switch is context.h's.  What it leaves out is saved on the parked stack itself: errno, and
+// the two words of the C++ exception state (which exception is caught, how many are in flight).
+// Without them two tasks parked inside `catch` blocks would rethrow each other's exceptions.
 #pragma once
 
 #include <cstddef>
-
-#include <boost/context/detail/fcontext.hpp>
+#include <cstdint>
 
 #include <asyncio/core/detail/task_control.h>
+#include <asyncio/core/internal/context.h>
 #include <asyncio/core/internal/sanitizers.h>
 
 namespace asyncio::detail {
@@ -42,14 +38,23 @@ void make_fiber(Fiber& fiber, std::byte* below) noexcept;
 void announce_switch(Fiber& from, Fiber& to, bool from_ends) noexcept;
 void confirm_switch(Fiber* self, Fiber& previous) noexcept;
 
+/// Does somebody want a call made on this stack, rather than its task resumed?  A jump brings the
+/// Fiber that it left, or a request that is marked by an odd address.
+inline bool asks_for_call(const Arrival& arrival) noexcept {
+  return (reinterpret_cast<std::uintptr_t>(arrival.data) & 1) != 0;
+}
+/// Makes that call and goes back.  Returns with the next arrival.
+Arrival make_call(Fiber& parked, const Arrival& arrival) noexcept;
+
 /// Parks `from` (running) and resumes `to`.  Returns when something switches back to `from`.
 inline void switch_fiber(ThreadState& thread, Fiber& from, Fiber& to) noexcept {
   const ExceptionState exceptions = *thread.exceptions;
   const int error_number = *thread.error_number;
   if constexpr (under_asan || under_tsan) announce_switch(from, to, false);
-  const auto arrival = boost::context::detail::jump_fcontext(to.saved, &from);
+  Arrival arrival = asyncio_jump_context(to.saved, &from);
+  while (asks_for_call(arrival)) [[unlikely]] arrival = make_call(from, arrival);
   auto& previous = *static_cast<Fiber*>(arrival.data);
-  previous.saved = arrival.fctx;
+  previous.saved = arrival.saved;
   if constexpr (under_asan || under_tsan) confirm_switch(&from, previous);
   *thread.exceptions = exceptions;
   *thread.error_number = error_number;
@@ -59,7 +64,7 @@ inline void switch_fiber(ThreadState& thread, Fiber& from, Fiber& to) noexcept {
 [[noreturn]] void leave_fiber(Fiber& from, Fiber& to) noexcept;
 
 /// Runs `call(argument)` on top of a parked fiber's stack, as if it had called it, and comes back.
-/// For dumps.
+/// Requires: it has run before.  For dumps.
 void call_on_fiber(ThreadState& thread, Fiber& self, Fiber& parked, void (*call)(void*),
                    void* argument) noexcept;
 

@@ -1,0 +1,143 @@
+// The switch for x86-64 and the System V calling convention.
+//
+// A parked context, from its `saved` upwards: MXCSR and the x87 control word (4 bytes each), R12, R13,
+// R14, R15, RBX, RBP, return address.  Debuggers and dumps may rely on it.
+#include <array>
+#include <cstdint>
+#include <cstring>
+
+#include <asyncio/core/internal/context.h>
+
+extern "C" void asyncio_begin_context() noexcept;  // returned to, never called
+
+// Two things are there for speed.  Control words are loaded only if they differ: loading waits for the
+// pipeline.  And a context that was parked by the same call as the one that leaves is entered by RET,
+// which keeps the processor's stack of predicted returns in step: the calls around it match as well.
+// Any other one would be mispredicted there, so a jump through a register takes it.
+asm(R"(
+.pushsection .text
+.p2align 4
+.globl asyncio_jump_context
+.hidden asyncio_jump_context
+.type asyncio_jump_context, @function
+asyncio_jump_context:
+  .cfi_startproc
+  pushq %rbp
+  .cfi_adjust_cfa_offset 8
+  .cfi_rel_offset %rbp, 0
+  pushq %rbx
+  .cfi_adjust_cfa_offset 8
+  .cfi_rel_offset %rbx, 0
+  pushq %r15
+  .cfi_adjust_cfa_offset 8
+  .cfi_rel_offset %r15, 0
+  pushq %r14
+  .cfi_adjust_cfa_offset 8
+  .cfi_rel_offset %r14, 0
+  pushq %r13
+  .cfi_adjust_cfa_offset 8
+  .cfi_rel_offset %r13, 0
+  pushq %r12
+  .cfi_adjust_cfa_offset 8
+  .cfi_rel_offset %r12, 0
+  subq $8, %rsp
+  .cfi_adjust_cfa_offset 8
+  stmxcsr (%rsp)
+  fnstcw 4(%rsp)
+  movq %rsp, %rax
+  movq %rdi, %rsp
+  movl (%rsp), %ecx
+  cmpl (%rax), %ecx
+  jne 2f
+  movzwl 4(%rsp), %ecx
+  cmpw 4(%rax), %cx
+  jne 2f
+1:
+  addq $8, %rsp
+  .cfi_adjust_cfa_offset -8
+  popq %r12
+  .cfi_adjust_cfa_offset -8
+  .cfi_restore %r12
+  popq %r13
+  .cfi_adjust_cfa_offset -8
+  .cfi_restore %r13
+  popq %r14
+  .cfi_adjust_cfa_offset -8
+  .cfi_restore %r14
+  popq %r15
+  .cfi_adjust_cfa_offset -8
+  .cfi_restore %r15
+  popq %rbx
+  .cfi_adjust_cfa_offset -8
+  .cfi_restore %rbx
+  popq %rbp
+  .cfi_adjust_cfa_offset -8
+  .cfi_restore %rbp
+  movq %rsi, %rdx
+  movq (%rsp), %rcx
+  cmpq 56(%rax), %rcx
+  jne 3f
+  ret
+2:
+  .cfi_adjust_cfa_offset 56
+  .cfi_rel_offset %r12, 8
+  .cfi_rel_offset %r13, 16
+  .cfi_rel_offset %r14, 24
+  .cfi_rel_offset %r15, 32
+  .cfi_rel_offset %rbx, 40
+  .cfi_rel_offset %rbp, 48
+  ldmxcsr (%rsp)
+  fldcw 4(%rsp)
+  jmp 1b
+3:
+  .cfi_adjust_cfa_offset -56
+  .cfi_restore %r12
+  .cfi_restore %r13
+  .cfi_restore %r14
+  .cfi_restore %r15
+  .cfi_restore %rbx
+  .cfi_restore %rbp
+  addq $8, %rsp
+  .cfi_adjust_cfa_offset -8
+  .cfi_register %rip, %rcx
+  jmp *%rcx
+  .cfi_endproc
+.size asyncio_jump_context, . - asyncio_jump_context
+
+.p2align 4
+.globl asyncio_begin_context
+.hidden asyncio_begin_context
+.type asyncio_begin_context, @function
+asyncio_begin_context:
+  .cfi_startproc
+  .cfi_undefined %rip  # nobody called: unwinders, debuggers and profilers stop here
+  nop                  # they look one byte before the return address
+  movq %rax, %rdi
+  movq %rdx, %rsi
+  call asyncio_enter_context
+  ud2
+  .cfi_endproc
+.size asyncio_begin_context, . - asyncio_begin_context
+.popsection
+)");
+
+namespace asyncio::detail {
+
+void* make_context(std::byte* top, std::size_t) noexcept {
+  struct Frame {
+    std::uint32_t mxcsr;
+    std::uint16_t x87;
+    std::uint16_t padding = 0;
+    std::array<void*, 6> registers{};
+    void (*resume)() noexcept = &asyncio_begin_context;
+  } frame;
+  static_assert(sizeof(Frame) == 64);
+  asm("stmxcsr %0" : "=m"(frame.mxcsr));
+  asm("fnstcw %0" : "=m"(frame.x87));
+  const auto end = reinterpret_cast<std::uintptr_t>(top) & ~std::uintptr_t{15};
+  void* const saved = reinterpret_cast<void*>(end - sizeof(Frame));
+  std::memcpy(saved, &frame, sizeof frame);
+  return saved;
+}
+
+}  // namespace asyncio::detail
