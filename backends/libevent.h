@@ -19,7 +19,7 @@ namespace asyncio {
 /// goes on; an idle guest has none.  EventLoop::shutdown() ends the tasks and leaves the host; so does
 /// the destructor.  Either must come before event_base_free(host), of which libevent tells nobody.
 ///
-/// Our events have the middle one of the base's priorities.  Signals and event_base_loopbreak stay the
+/// Our events have the lowest of the base's priorities.  Signals and event_base_loopbreak stay the
 /// host's.  After a fork the child calls event_reinit(host) and EventLoop::after_fork().
 /// Throws: std::invalid_argument for null; BackendError.
 /// Threads: the one that runs `host`.
