@@ -16,8 +16,9 @@ namespace asyncio {
 /// The host calls event_base_loop or event_base_dispatch, as ever; ready tasks run in its turns, each
 /// time for about `options.budget`.  As long as something of ours could still happen (a task is alive,
 /// a callback or timer is set, a LoopHandle is held) the base has an event of ours and its dispatch
-/// goes on; an idle guest has none.  EventLoop::shutdown() ends the tasks and leaves the host; so does
-/// the destructor.  Either must come before event_base_free(host), of which libevent tells nobody.
+/// goes on; an idle guest has none that libevent counts, nor any that could wake it.
+/// EventLoop::shutdown() ends the tasks and leaves the host; so does the destructor.  Either may come
+/// after event_base_free(host) as well: nothing of the base is touched then, and until then tasks wait.
 ///
 /// Our events have the lowest of the base's priorities.  Signals and event_base_loopbreak stay the
 /// host's.  After a fork the child calls event_reinit(host) and EventLoop::after_fork().

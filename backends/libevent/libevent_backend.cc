@@ -29,10 +29,16 @@
 //    if one descriptor cannot be added.
 // As the guest of a host's base the events are the same, and the host calls event_base_loop.  There
 // are no hooks before it blocks, so a timer of no delay is added when there is work: it lets the
-// host's own events have their turn in between.
+// host's own events have their turn in between.  Then:
+//  * event_base_free tells nobody, but it takes out every event, internal ones too, which shows in
+//    their flags.  So one of ours is always in the host's base; see SignOfLife.
+//  * event_del, event_free and event_pending go to the base that the event was made for, which may
+//    be freed by then.  event_assign does not: it takes events home.  And what is watched we have to
+//    know ourselves.
 #include <asyncio/backends/libevent.h>
 #include <asyncio/core/backends.h>
 
+#include <event2/event_struct.h>
 #include <fcntl.h>
 #include <sys/eventfd.h>
 #include <sys/time.h>
@@ -46,6 +52,7 @@
 #include <cstddef>
 #include <memory>
 #include <new>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -129,6 +136,42 @@ Duration clock_tick() {
   return std::chrono::seconds(tick.tv_sec) + std::chrono::nanoseconds(tick.tv_nsec);
 }
 
+/// An event in a host's base by which we see whether that still lives.
+///
+/// It never comes, and it does not keep the host's run from ending: it is marked as libevent marks
+/// its own.
+class SignOfLife {
+ public:
+  /// Throws: BackendError.
+  explicit SignOfLife(event_base* base) : never_ready_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+    if (never_ready_ < 0) {
+      throw BackendError("attach: cannot make an eventfd: " +
+                         std::generic_category().message(errno));
+    }
+    event_assign(&event_, base, never_ready_, EV_READ | EV_PERSIST, on_event, nullptr);
+    event_.ev_evcallback.evcb_flags |= EVLIST_INTERNAL;
+    if (event_add(&event_, nullptr) == 0) return;
+    event_debug_unassign(&event_);
+    ::close(never_ready_);
+    throw BackendError("attach: libevent cannot add an event to the host's base");
+  }
+  ~SignOfLife() {
+    if (is_seen()) event_del(&event_);
+    event_debug_unassign(&event_);
+    ::close(never_ready_);
+  }
+  SignOfLife(const SignOfLife&) = delete;
+  SignOfLife& operator=(const SignOfLife&) = delete;
+
+  bool is_seen() const noexcept { return (event_.ev_evcallback.evcb_flags & EVLIST_INSERTED) != 0; }
+
+ private:
+  static void on_event(evutil_socket_t /*fd*/, short /*what*/, void* /*argument*/) noexcept {}
+
+  int never_ready_;
+  event event_{};
+};
+
 class LibeventInterface final : public EventLoopInterface {
  public:
   LibeventInterface()
@@ -145,7 +188,7 @@ class LibeventInterface final : public EventLoopInterface {
         own_(make_base()),
         base_(host),
         timer_(make_event(own_.get(), on_timer)),
-        host_(host),
+        host_(std::in_place, host),
         call_(make_event(host, on_call)),
         budget_(options.budget) {}
 
@@ -154,11 +197,17 @@ class LibeventInterface final : public EventLoopInterface {
  private:
   /// The one event of a descriptor.
   struct Watch {
+    enum class State : unsigned char {
+      off,
+      on,
+      ghost,  // unwatched, but left in libevent
+    };
     EventPointer native;
-    bool ghost = false;  // unwatched, but left in libevent
+    State state = State::off;
   };
 
   int watch(int fd, Interest wanted) noexcept override {
+    leave_if_freed();
     Watch* entry = find(fd);
     if (!any(wanted)) {
       if (entry != nullptr) unwatch(*entry, fd);
@@ -166,7 +215,6 @@ class LibeventInterface final : public EventLoopInterface {
     }
     const auto flags = static_cast<short>(EV_PERSIST | to_libevent(wanted));
     if (entry != nullptr) {
-      entry->ghost = false;
       event_del(entry->native.get());
       event_assign(entry->native.get(), base_, fd, flags, on_ready, this);
       yield_to_hosts(entry->native.get());
@@ -181,7 +229,7 @@ class LibeventInterface final : public EventLoopInterface {
   void wait(TimePoint until, ReadySink& sink) override {
     sink_ = &sink;
     if (ghost_seen_) rebuild();
-    if (report_dead(sink) || host_ != nullptr) return;
+    if (report_dead(sink) || host_) return;
     const int poll = blocks(until) ? 0 : EVLOOP_NONBLOCK;
     const int result = event_base_loop(base_, EVLOOP_ONCE | EVLOOP_NO_EXIT_ON_EMPTY | poll);
     const int error = errno;
@@ -192,7 +240,7 @@ class LibeventInterface final : public EventLoopInterface {
 
   // A host's base is the host's to make anew, by event_reinit.
   void after_fork() override {
-    if (host_ == nullptr) {
+    if (!host_) {
       rebuild();
     } else if (event_reinit(own_.get()) != 0) {
       throw BackendError("libevent cannot make a base anew in the child of a fork");
@@ -200,26 +248,39 @@ class LibeventInterface final : public EventLoopInterface {
   }
 
   void work_arrived() noexcept override {
+    leave_if_freed();
+    if (!host_) return;
     const timeval none{};
     event_add(call_.get(), &none);
   }
 
+  /// For whatever touches the host's base and may be called when the host does not run.
+  void leave_if_freed() noexcept {
+    if (host_ && !host_->is_seen()) detach();
+  }
+
   /// Moves the events over to the base of its own.
   void detach() noexcept override {
-    if (host_ == nullptr) return;
-    host_ = nullptr;
-    call_.reset();
+    if (!host_) return;
     base_ = own_.get();
+    take_home(call_.get());
+    call_.reset();
     for (std::size_t index = 0; index < watches_.size(); ++index) {
       Watch& entry = watches_[index];
       const int fd = static_cast<int>(index);
-      const bool watched = is_active(entry) && !std::exchange(entry.ghost, false);
       if (!entry.native) continue;
-      const short flags = event_get_events(entry.native.get());  // NOLINT(google-runtime-int)
-      event_del(entry.native.get());
-      event_assign(entry.native.get(), base_, fd, flags, on_ready, this);  // of its one priority
+      const bool watched = std::exchange(entry.state, Watch::State::off) == Watch::State::on;
+      take_home(entry.native.get());
       if (watched && (is_closed(fd) || start(entry) != 0)) dead_.push_back(fd);
     }
+    host_.reset();
+  }
+
+  /// Takes an event out of the host's base, if that lives, and makes it one of our own's.
+  void take_home(event* ours) noexcept {
+    if (host_->is_seen()) event_del(ours);
+    event_assign(ours, own_.get(), event_get_fd(ours), event_get_events(ours),
+                 event_get_callback(ours), this);  // of its one priority
   }
 
   EventPointer make_event(event_base* base, event_callback_fn callback) {
@@ -238,20 +299,19 @@ class LibeventInterface final : public EventLoopInterface {
   /// The errno of event_add, or 0.
   static int start(Watch& entry) noexcept {
     errno = 0;
-    if (event_add(entry.native.get(), nullptr) == 0) return 0;
+    const bool added = event_add(entry.native.get(), nullptr) == 0;
+    entry.state = added ? Watch::State::on : Watch::State::off;
+    if (added) return 0;
     return errno != 0 ? errno : EBADF;  // it printed a warning meanwhile, which may fail as well
   }
 
   static void unwatch(Watch& entry, int fd) noexcept {
-    if (is_active(entry) && is_closed(fd)) {
-      entry.ghost = true;
+    if (entry.state != Watch::State::off && is_closed(fd)) {
+      entry.state = Watch::State::ghost;
     } else {
       event_del(entry.native.get());
+      entry.state = Watch::State::off;
     }
-  }
-
-  static bool is_active(const Watch& entry) noexcept {
-    return entry.native && event_pending(entry.native.get(), EV_READ | EV_WRITE, nullptr) != 0;
   }
 
   /// Makes a new epoll set, without ghosts.
@@ -262,16 +322,16 @@ class LibeventInterface final : public EventLoopInterface {
     for (std::size_t index = 0; index < watches_.size(); ++index) {
       Watch& entry = watches_[index];
       const int fd = static_cast<int>(index);
-      if (!is_active(entry) || !(entry.ghost || is_closed(fd))) continue;
+      if (entry.state == Watch::State::off) continue;
+      if (entry.state == Watch::State::on && !is_closed(fd)) continue;
       event_del(entry.native.get());
-      if (!entry.ghost) dead_.push_back(fd);
-      entry.ghost = false;
+      if (std::exchange(entry.state, Watch::State::off) == Watch::State::on) dead_.push_back(fd);
     }
     if (event_reinit(base_) == 0) return;
     // Some number names a file by now that cannot be watched.  Which one it does not say.
     for (std::size_t index = 0; index < watches_.size(); ++index) {
       Watch& entry = watches_[index];
-      if (!is_active(entry)) continue;
+      if (entry.state == Watch::State::off) continue;
       event_del(entry.native.get());
       if (start(entry) != 0) dead_.push_back(static_cast<int>(index));
     }
@@ -304,7 +364,8 @@ class LibeventInterface final : public EventLoopInterface {
   bool report_dead(ReadySink& sink) {
     bool reported = false;
     for (const int fd : dead_) {
-      if (is_active(watches_[static_cast<std::size_t>(fd)])) continue;  // watched anew meanwhile
+      const Watch& entry = watches_[static_cast<std::size_t>(fd)];
+      if (entry.state != Watch::State::off) continue;  // watched anew meanwhile
       sink.dead(fd);
       reported = true;
     }
@@ -339,7 +400,7 @@ class LibeventInterface final : public EventLoopInterface {
 
   static void on_ready(evutil_socket_t fd, short what, void* argument) noexcept {
     auto& self = *static_cast<LibeventInterface*>(argument);
-    if (self.watches_[static_cast<std::size_t>(fd)].ghost) {
+    if (self.watches_[static_cast<std::size_t>(fd)].state == Watch::State::ghost) {
       self.ghost_seen_ = true;
     } else {
       self.sink_->ready(fd, from_libevent(what));
@@ -348,8 +409,7 @@ class LibeventInterface final : public EventLoopInterface {
 
   static void on_call(evutil_socket_t /*fd*/, short /*what*/, void* argument) noexcept {
     auto& self = *static_cast<LibeventInterface*>(argument);
-    const bool work = self.process(self.budget_);
-    if (work && self.host_ != nullptr) self.work_arrived();
+    if (self.process(self.budget_)) self.work_arrived();
   }
 
   static void on_timer(evutil_socket_t /*fd*/, short /*what*/, void* /*self*/) noexcept {
@@ -367,8 +427,8 @@ class LibeventInterface final : public EventLoopInterface {
   ReadySink* sink_ = nullptr;
 
   // As a guest
-  event_base* host_ = nullptr;  // until it has left
-  EventPointer call_;           // has the host call process()
+  std::optional<SignOfLife> host_;  // until it has left
+  EventPointer call_;               // has the host call process()
   Duration budget_{};
 };
 

@@ -39,9 +39,8 @@ class Host {
 
   /// In the child of a fork.
   virtual void after_fork() = 0;
-  /// Destroys its loop; though guests are in it, if that harms none.
+  /// Destroys its loop, though guests are in it.
   virtual void destroy() = 0;
-  virtual bool may_go_first() const = 0;
   /// May it be run by a callback that it has called?
   virtual bool may_be_nested() const = 0;
 };

@@ -46,7 +46,6 @@ class LibevHost final : public Host {
   void destroy() override { ev_loop_destroy(std::exchange(loop_, nullptr)); }
 
   bool may_be_nested() const override { return true; }
-  bool may_go_first() const override { return true; }
 
  private:
   struct Timer {

@@ -40,7 +40,6 @@ class LibeventHost final : public Host {
   }
 
   bool may_be_nested() const override { return false; }
-  bool may_go_first() const override { return false; }
 
  private:
   struct One {

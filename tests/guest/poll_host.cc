@@ -50,7 +50,6 @@ class PollHost final : public Host {
     timers_.clear();
     watches_.clear();
   }
-  bool may_go_first() const override { return true; }
   bool may_be_nested() const override { return true; }
 
  private:
