@@ -170,8 +170,13 @@ ASYNCIO_API void start_task(TaskControl& control) noexcept;
 ASYNCIO_API void check_awaitable(TaskControl& self, const TaskSet& targets, const char* call);
 /// Waits until the task has ended.  Every rule of await() but the result.
 ASYNCIO_API void join_task(TaskControl& target, const char* call);
+/// Throws why there is no result; counts as having looked.
+[[noreturn]] ASYNCIO_API void throw_no_result(TaskControl& control);
 /// Throws unless the task completed; counts as having looked.
-ASYNCIO_API void check_result(TaskControl& control);
+inline void check_result(TaskControl& control) {
+  if (control.state() != TaskState::completed) [[unlikely]]
+    throw_no_result(control);
+}
 
 /// A body that is too large for its stack, or not.
 template <class Body>

@@ -144,10 +144,14 @@ class ASYNCIO_API TaskControl : public ReadyNode {
   void last_ref_gone() noexcept;
 };
 
+inline NoCancel::NoCancel(TaskControl& task) noexcept : task_(task) { ++task_.no_cancel; }
+inline NoCancel::~NoCancel() { --task_.no_cancel; }
+
 /// A control block with room for the result.
 template <class T>
 class TaskResult final : public TaskControl {
  public:
+  TaskResult() noexcept {}  // not "= default": that would have all of it cleared first
   ~TaskResult() override {
     if (state() == TaskState::completed) value.destroy();
   }

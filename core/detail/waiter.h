@@ -111,9 +111,9 @@ inline void rethrow_cancel(TaskControl& self, Wake outcome) {
 ASYNCIO_API TaskControl* current_task_control() noexcept;
 
 /// While alive, no cancel is delivered to the current task (rule R5).  Cheap; nests.
-class ASYNCIO_API NoCancel {
+class NoCancel {
  public:
-  explicit NoCancel(TaskControl& task) noexcept;
+  explicit NoCancel(TaskControl& task) noexcept;  // these two: task_control.h
   ~NoCancel();
   NoCancel(const NoCancel&) = delete;
   NoCancel& operator=(const NoCancel&) = delete;

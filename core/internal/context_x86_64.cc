@@ -4,7 +4,7 @@
 // R14, R15, RBX, RBP, return address.  Debuggers and dumps may rely on it.
 #include <array>
 #include <cstdint>
-#include <cstring>
+#include <new>
 
 #include <asyncio/core/internal/context.h>
 
@@ -127,17 +127,16 @@ void* make_context(std::byte* top, std::size_t) noexcept {
   struct Frame {
     std::uint32_t mxcsr;
     std::uint16_t x87;
-    std::uint16_t padding = 0;
-    std::array<void*, 6> registers{};
-    void (*resume)() noexcept = &asyncio_begin_context;
-  } frame;
+    std::array<void*, 6> registers;
+    void (*resume)() noexcept;
+  };
   static_assert(sizeof(Frame) == 64);
-  asm("stmxcsr %0" : "=m"(frame.mxcsr));
-  asm("fnstcw %0" : "=m"(frame.x87));
   const auto end = reinterpret_cast<std::uintptr_t>(top) & ~std::uintptr_t{15};
-  void* const saved = reinterpret_cast<void*>(end - sizeof(Frame));
-  std::memcpy(saved, &frame, sizeof frame);
-  return saved;
+  auto* const frame = ::new (reinterpret_cast<void*>(end - sizeof(Frame))) Frame;
+  asm("stmxcsr %0" : "=m"(frame->mxcsr));
+  asm("fnstcw %0" : "=m"(frame->x87));
+  frame->resume = &asyncio_begin_context;
+  return frame;
 }
 
 }  // namespace asyncio::detail

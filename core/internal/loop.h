@@ -182,7 +182,10 @@ class Loop {
   unsigned uncaught() const noexcept { return thread_.exceptions->uncaught; }
 
   // ---- Tasks (task_lifecycle.cc) ------------------------------------------------------------------
-  StackPool& stacks_of(std::size_t usable_size);
+  StackPool& stacks_of(std::size_t usable_size) {
+    const bool usual = usable_size == 0 || usable_size == default_pool_->usable_size();
+    return usual ? *default_pool_ : unusual_stacks_of(usable_size);
+  }
   std::size_t default_stack_size() const noexcept { return options_.stack_size; }
   void task_created(TaskControl& task) noexcept;
   void task_started(TaskControl& task) noexcept;
@@ -233,6 +236,7 @@ class Loop {
     return !batch_.empty() || ready_count_ != 0 || posts_ != nullptr ||
            reactor_.inbox().has_posts();
   }
+  StackPool& unusual_stacks_of(std::size_t usable_size);
   void wake_host() noexcept;
   void fire_deadlines(TimePoint due, std::uint64_t limit);
   void run_ready() noexcept;

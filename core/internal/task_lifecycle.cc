@@ -65,8 +65,7 @@ Scope& current_owner_scope(const char* call) {
   return self == nullptr ? loop->root() : self->scope->owner();
 }
 
-StackPool& Loop::stacks_of(std::size_t usable_size) {
-  if (usable_size == 0 || usable_size == default_pool_->usable_size()) return *default_pool_;
+StackPool& Loop::unusual_stacks_of(std::size_t usable_size) {
   // What a task needs to start and to report its own failure; less would overflow at once.
   constexpr std::size_t smallest = 16 * 1024;
   const std::size_t size = whole_pages(std::max(usable_size, smallest));
@@ -100,7 +99,8 @@ void* prepare_task(TaskControl& control, Scope& scope, std::string_view name,
   control.own_scope.parent = &scope;
   control.scope = &control.own_scope;
   control.priority = static_cast<std::uint8_t>(priority);
-  recycle_stack_memory(control.fiber.top - control.fiber.size, control.fiber.size);
+  if constexpr (under_asan)
+    recycle_stack_memory(control.fiber.top - control.fiber.size, control.fiber.size);
   const auto top = reinterpret_cast<std::uintptr_t>(control.fiber.top);
   const std::uintptr_t place =
       (top - stack_colour(top) - size) & ~(std::max<std::uintptr_t>(alignment, 16) - 1);
@@ -328,8 +328,11 @@ void join_task(TaskControl& target, const char* call) {
     spend_budget(self);
     return;
   }
-  TaskControl* const targets[] = {&target};
-  check_awaitable(self, {targets, 1}, call);
+  // Only if somebody awaits `self` can there be a cycle; see check_awaitable().
+  if (&target == &self || target.loop != self.loop || !self.completions.empty()) {
+    TaskControl* const targets[] = {&target};
+    check_awaitable(self, {targets, 1}, call);
+  }
   TaskWaiter waiter{target};
   waiter.abort = [](Waiter& aborted) noexcept {
     static_cast<CompletionNode&>(static_cast<TaskWaiter&>(aborted)).unlink();
@@ -339,10 +342,8 @@ void join_task(TaskControl& target, const char* call) {
   rethrow_cancel(self, suspend(self, waiter));
 }
 
-void check_result(TaskControl& control) {
+void throw_no_result(TaskControl& control) {
   switch (control.state()) {
-    case TaskState::completed:
-      return;
     case TaskState::failed:
       control.mark_observed();
       std::rethrow_exception(control.exception);
@@ -354,8 +355,7 @@ void check_result(TaskControl& control) {
       if (!cause->source.empty()) message += "; by '" + cause->source + "'";
       throw TaskCancelledException(message + ")", std::move(cause));
     }
-    case TaskState::pending:
-    case TaskState::running:
+    default:
       throw InvalidStateError("result of task '" + control.display_name() +
                               "', which has not ended: await(task) first");
   }
