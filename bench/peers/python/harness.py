@@ -55,7 +55,10 @@ class Harness:
         self.began, self.cpu_began = time.perf_counter(), time.process_time()
 
     async def measure(self, name, work):
-        """Times `await work(n)`, which does n operations, with n as large as it takes."""
+        """Times `await work(n)`, which does n operations, with n as large as it takes.
+
+        If it does more than it is asked for, it returns how many.
+        """
         if not self.wanted(name):
             return
         enough = self.options.benchmark_min_time
@@ -63,11 +66,11 @@ class Harness:
             operations = 1
             while True:
                 self.start_clock()
-                await work(operations)
+                done = await work(operations) or operations
                 took = time.perf_counter() - self.began
                 used = time.process_time() - self.cpu_began
                 if took >= enough:
-                    self.add(name, repetition, operations, took, used)
+                    self.add(name, repetition, done, took, used)
                     break
                 growth = 10 if took < enough / 10 else 1.4 * enough / took
                 operations = int(operations * growth) + 1

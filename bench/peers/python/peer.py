@@ -20,11 +20,13 @@ def yield_with(tasks, start_clock):
 
         others = [asyncio.create_task(give_way()) for _ in range(tasks - 1)]
         await asyncio.sleep(0)
+        rounds = -(-operations // tasks)
         start_clock()
-        for _ in range(0, operations, tasks):
+        for _ in range(rounds):
             await asyncio.sleep(0)
         over = True
         await asyncio.gather(*others)
+        return rounds * tasks
 
     return work
 
