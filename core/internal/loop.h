@@ -135,7 +135,7 @@ class Loop {
   void run_main(TaskControl& main);
   void run_until_idle();
   void stop() noexcept;
-  /// As a guest: what EventLoopInterface::process() promises.
+  /// As a guest (loop_guest.cc): what EventLoopInterface::process() promises.
   bool process(Duration budget) noexcept;
   /// As a guest by descriptor: EventLoop's members of these names.
   bool process_by_descriptor(Duration budget);
