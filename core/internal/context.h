@@ -26,6 +26,7 @@ extern "C" {
 /// back.
 asyncio::detail::Arrival asyncio_jump_context(void* to, void* data) noexcept;
 
-/// Where a fresh context begins.  Supplied by fiber.cc.
-[[noreturn]] void asyncio_enter_context(asyncio::detail::Arrival arrival) noexcept;
+/// Where a fresh context begins.  Supplied by fiber.cc.  Used: by assembler code, which the compiler
+/// does not see.
+[[noreturn, gnu::used]] void asyncio_enter_context(asyncio::detail::Arrival arrival) noexcept;
 }

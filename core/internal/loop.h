@@ -273,7 +273,7 @@ class Loop {
   std::array<ReadyList, 3> ready_;  ///< the next turn's, by priority
   std::size_t ready_count_ = 0;     ///< in ready_, not in batch_
   std::uint32_t slice_ = 0;         ///< direct switches left until the loop's own stack has a look
-  const TaskControl* main_ = nullptr;  ///< compared with only
+  const TaskControl* main_ = nullptr;  ///< of run(main), while it runs
   bool next_batch_ = false;            ///< in this turn tasks went on with the next one's snapshot
   std::uint64_t switches_ = 0;
   std::uint64_t turns_ = 0;

@@ -144,6 +144,7 @@ void Loop::run_main(TaskControl& main) {
   } catch (const BackendError&) {
     failure = std::current_exception();
   }
+  main_ = nullptr;
   const bool stopped = std::exchange(stopping_, false);
   if (failure == nullptr && !main.done()) {
     failure = stopped ? std::make_exception_ptr(InvalidStateError(
@@ -255,7 +256,8 @@ void Loop::run_ready() noexcept {
   const bool direct = options_.clock == nullptr && !options_.debug;
   next_batch_ = false;
   while (!batch_.empty() && !stopping_ && !next_batch_) {
-    slice_ = direct ? slice_length_ : 0;
+    const bool main_ended = main_ != nullptr && main_->done();
+    slice_ = direct && !main_ended ? slice_length_ : 0;
     ReadyNode& node = *batch_.pop_front();
     if (node.is_task) {
       resume(static_cast<TaskControl&>(node));

@@ -84,7 +84,7 @@ class StackPool {
   std::size_t size_;
   std::size_t stride_;
   StackGuard guard_;
-  std::size_t next_slab_ = 16;  ///< stacks in the next slab; doubles
+  std::size_t next_slab_ = 4;  ///< stacks in the next slab; doubles
   std::vector<Slab> slabs_;
   std::vector<std::byte*> free_;  ///< back: used last, so warmest
   std::size_t clean_ = 0;         ///< free_[0, clean_) hold no memory

@@ -208,7 +208,7 @@ void Loop::task_ended(TaskControl& task, TaskState end) noexcept {
     task.done_callbacks.reset();
   }
   --alive_count_;
-  if (&task == main_) slice_ = 0;  // nobody goes on who did not have to: the run is over
+  if (&task == main_) slice_ = 0;  // whoever is ready has one turn more, no slice of them
   dying_ = task.fiber;
   task.fiber = {};
   current_ = nullptr;  // what the result's destructor does happens in no task

@@ -43,6 +43,23 @@ TEST_F(RunTest, FreeRunTakesAMoveOnlyMain) {
   EXPECT_EQ(3, asyncio::run(std::move(body)));
 }
 
+TEST_F(RunTest, OnceMainHasEndedNoTaskHasMoreThanOneTurn) {
+  constexpr int tasks = 3;
+  int turns = 0;
+  int turns_when_main_ended = 0;
+  asyncio::run([&] {
+    for (int i = 0; i < tasks; ++i) {
+      create_task([&] {
+        for (;; yield()) ++turns;
+      });
+    }
+    for (int i = 0; i < 10; ++i) yield();
+    turns_when_main_ended = turns;
+  });
+  EXPECT_GE(turns_when_main_ended, tasks);
+  EXPECT_LE(turns, turns_when_main_ended + tasks);
+}
+
 TEST_F(RunTest, FreeRunUsesTheBackendItIsToldTo) {
   for (const std::string& name : available_backends()) {
     if (name != "ev" && name != "event" && name != "select") continue;  // some other test's
