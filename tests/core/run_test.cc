@@ -43,7 +43,7 @@ TEST_F(RunTest, FreeRunTakesAMoveOnlyMain) {
   EXPECT_EQ(3, asyncio::run(std::move(body)));
 }
 
-TEST_F(RunTest, OnceMainHasEndedNoTaskHasMoreThanOneTurn) {
+TEST_F(RunTest, FreeRunThatIsOverGivesNobodyASlice) {
   constexpr int tasks = 3;
   for (int yields = 0; yields < 100; ++yields) {  // main ends at every place of a slice
     int turns = 0;
@@ -61,7 +61,7 @@ TEST_F(RunTest, OnceMainHasEndedNoTaskHasMoreThanOneTurn) {
   }
 }
 
-TEST_F(RunTest, OnceMainHasEndedTheRestOfItsBatchHasOneTurnToo) {
+TEST_F(RunTest, FreeRunThatIsOverLetsTheBatchHaveItsTurn) {
   int turns = 0;
   asyncio::run([&] {
     Event main_may_end;
@@ -77,7 +77,7 @@ TEST_F(RunTest, OnceMainHasEndedTheRestOfItsBatchHasOneTurnToo) {
     main_may_end.wait();
     EXPECT_EQ(0, turns);
   });
-  EXPECT_LE(turns, 1);
+  EXPECT_LE(turns, 2);  // the rest of its batch, and where it hears of its cancellation
 }
 
 TEST_F(RunTest, FreeRunUsesTheBackendItIsToldTo) {
