@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <memory>
 
+#include <asyncio/core/internal/context.h>
 #include <asyncio/core/internal/fiber.h>
 #include <boost/context/detail/fcontext.hpp>
 
@@ -18,9 +19,7 @@ constexpr std::size_t kStackSize = 64 * 1024;
 
 class Stack {
  public:
-  context::fcontext_t start(void (*body)(context::transfer_t)) {
-    return context::make_fcontext(memory_.get() + kStackSize, kStackSize, body);
-  }
+  std::byte* top() { return memory_.get() + kStackSize; }
 
  private:
   std::unique_ptr<std::byte[]> memory_{new std::byte[kStackSize]};
@@ -28,9 +27,10 @@ class Stack {
 
 void bare_switch(State& state) {
   Stack stack;
-  context::fcontext_t other = stack.start([](context::transfer_t from) {
+  const auto body = [](context::transfer_t from) {
     for (;;) from = context::jump_fcontext(from.fctx, nullptr);
-  });
+  };
+  context::fcontext_t other = context::make_fcontext(stack.top(), kStackSize, body);
   while (state.KeepRunningBatch(2)) other = context::jump_fcontext(other, nullptr).fctx;
 }
 
@@ -42,11 +42,12 @@ struct Caller : asyncio::detail::Fiber {
 void switch_on_asyncio(State& state) {
   Stack stack;
   Caller caller;
-  caller.other.saved = stack.start([](context::transfer_t from) {
+  const auto body = [](asyncio::detail::Arrival from) {
     auto& back = *static_cast<Caller*>(static_cast<asyncio::detail::Fiber*>(from.data));
-    back.saved = from.fctx;
+    back.saved = from.saved;
     for (;;) asyncio::detail::switch_fiber(back.thread, back.other, back);
-  });
+  };
+  caller.other.saved = asyncio::detail::make_context(stack.top(), kStackSize, body);
   while (state.KeepRunningBatch(2)) {
     asyncio::detail::switch_fiber(caller.thread, caller, caller.other);
   }

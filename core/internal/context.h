@@ -15,18 +15,12 @@ struct Arrival {
   void* data;   ///< what it brought
 };
 
-/// A context that calls asyncio_enter_context() when first jumped to, with its frames below `top`.
-/// `size`: the bytes that it has there.
-void* make_context(std::byte* top, std::size_t size) noexcept;
+/// A context that calls `entry`, which must not return, when first jumped to.  Its frames begin below
+/// `top`, where it has `size` bytes.
+void* make_context(std::byte* top, std::size_t size, void (*entry)(Arrival)) noexcept;
 
 }  // namespace asyncio::detail
 
-extern "C" {
 /// Parks the running context and goes on in `to`, which gets `data`.  Returns when another one jumps
 /// back.
-asyncio::detail::Arrival asyncio_jump_context(void* to, void* data) noexcept;
-
-/// Where a fresh context begins.  Supplied by fiber.cc.  Used: by assembler code, which the compiler
-/// does not see.
-[[noreturn, gnu::used]] void asyncio_enter_context(asyncio::detail::Arrival arrival) noexcept;
-}
+extern "C" asyncio::detail::Arrival asyncio_jump_context(void* to, void* data) noexcept;

@@ -114,7 +114,7 @@ asyncio_begin_context:
   nop                  # they look one byte before the return address
   movq %rax, %rdi
   movq %rdx, %rsi
-  call asyncio_enter_context
+  call *%rbx
   ud2
   .cfi_endproc
 .size asyncio_begin_context, . - asyncio_begin_context
@@ -123,11 +123,13 @@ asyncio_begin_context:
 
 namespace asyncio::detail {
 
-void* make_context(std::byte* top, std::size_t) noexcept {
+void* make_context(std::byte* top, std::size_t, void (*entry)(Arrival)) noexcept {
   struct Frame {
     std::uint32_t mxcsr;
     std::uint16_t x87;
-    std::array<void*, 6> registers;
+    std::array<void*, 4> unused;
+    void (*rbx)(Arrival);
+    void* rbp;
     void (*resume)() noexcept;
   };
   static_assert(sizeof(Frame) == 64);
@@ -135,6 +137,7 @@ void* make_context(std::byte* top, std::size_t) noexcept {
   auto* const frame = ::new (reinterpret_cast<void*>(end - sizeof(Frame))) Frame;
   asm("stmxcsr %0" : "=m"(frame->mxcsr));
   asm("fnstcw %0" : "=m"(frame->x87));
+  frame->rbx = entry;
   frame->resume = &asyncio_begin_context;
   return frame;
 }

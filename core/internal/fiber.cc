@@ -22,6 +22,19 @@ namespace {
 thread_local void* ended_fiber = nullptr;  // destroyed by whoever runs next
 #endif
 
+void enter(Arrival arrival) {
+  // There is no caller: tell unwinders, debuggers and profilers to stop here.
+#if defined(__x86_64__)
+  asm volatile(".cfi_undefined rip");
+#elif defined(__aarch64__)
+  asm volatile(".cfi_undefined x30");
+#endif
+  auto& previous = *static_cast<Fiber*>(arrival.data);
+  previous.saved = arrival.saved;
+  if constexpr (under_asan || under_tsan) confirm_switch(nullptr, previous);
+  run_current_task();
+}
+
 struct CallRequest {
   void (*call)(void*);
   void* argument;
@@ -36,7 +49,7 @@ ThreadState ThreadState::of_this_thread() noexcept {
 
 void make_fiber(Fiber& fiber, std::byte* below) noexcept {
   const std::byte* const bottom = fiber.top - fiber.size;
-  fiber.saved = make_context(below, static_cast<std::size_t>(below - bottom));
+  fiber.saved = make_context(below, static_cast<std::size_t>(below - bottom), &enter);
 #ifdef ASYNCIO_TSAN
   fiber.sanitizer = __tsan_create_fiber(0);
 #else
@@ -125,11 +138,3 @@ void unregister_stack_memory([[maybe_unused]] unsigned id) noexcept {
 }
 
 }  // namespace asyncio::detail
-
-void asyncio_enter_context(asyncio::detail::Arrival arrival) noexcept {
-  using namespace asyncio::detail;
-  auto& previous = *static_cast<Fiber*>(arrival.data);
-  previous.saved = arrival.saved;
-  if constexpr (under_asan || under_tsan) confirm_switch(nullptr, previous);
-  run_current_task();
-}
