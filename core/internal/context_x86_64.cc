@@ -138,6 +138,7 @@ void* make_context(std::byte* top, std::size_t, void (*entry)(Arrival)) noexcept
   asm("stmxcsr %0" : "=m"(frame->mxcsr));
   asm("fnstcw %0" : "=m"(frame->x87));
   frame->rbx = entry;
+  frame->rbp = nullptr;  // the end, for those who follow frame pointers
   frame->resume = &asyncio_begin_context;
   return frame;
 }
