@@ -247,7 +247,7 @@ void Reactor::wait(TimePoint until) {
       reports_ = 0;
       backend_.wait(check_at, *this);
       if (reports_ == 0 && Clock::now() >= check_at) verify_waits();
-      settle_unclaimed();
+      settle_reports();
       return;
     }
   }
@@ -263,7 +263,7 @@ void Reactor::wait(TimePoint until) {
   } else if (may_block || reports_ != 0) {  // a mere look that found nothing tells nothing
     empty_wakeups_ = 0;
   }
-  settle_unclaimed();
+  settle_reports();
 }
 
 void Reactor::ready(int fd, Interest directions) noexcept {
@@ -283,21 +283,40 @@ void Reactor::ready(int fd, Interest directions) noexcept {
     return;
   }
   if (fd < 0 || static_cast<std::size_t>(fd) >= fds_.size()) return;
-  FdEntry& entry = fds_[static_cast<std::size_t>(fd)];
-  bool claimed = false;
-  for (const Direction direction : {Direction::read, Direction::write}) {
-    if (!any(directions & interest_of(direction))) continue;
-    Waiter*& waiter = entry.waiter[static_cast<int>(direction)];
-    if (waiter == nullptr) continue;
-    claimed = true;
-    --fd_waiters_;
-    wake(*std::exchange(waiter, nullptr));
+  for (const Waiter* waiter : fds_[static_cast<std::size_t>(fd)].waiter) {
+    __builtin_prefetch(waiter, 1);
   }
-  if (claimed) {
-    entry.unclaimed = 0;
-  } else {
-    unclaimed_.push_back(fd);
+  reported_.push_back({fd, directions});
+}
+
+// Wakes whom the reports concern.  Each of their waiters lies on a stack of its own, and beyond it a
+// control block, in no cache if tasks are many: so all are noted first, and fetched meanwhile.
+void Reactor::wake_reported() noexcept {
+  constexpr std::size_t ahead = 4;
+  for (std::size_t i = 0; i < reported_.size(); ++i) {
+    if (i + ahead < reported_.size()) {
+      for (const Waiter* waiter : fds_[static_cast<std::size_t>(reported_[i + ahead].fd)].waiter) {
+        if (waiter != nullptr) __builtin_prefetch(waiter->task, 1);
+      }
+    }
+    const auto [fd, directions] = reported_[i];
+    FdEntry& entry = fds_[static_cast<std::size_t>(fd)];
+    bool claimed = false;
+    for (const Direction direction : {Direction::read, Direction::write}) {
+      if (!any(directions & interest_of(direction))) continue;
+      Waiter*& waiter = entry.waiter[static_cast<int>(direction)];
+      if (waiter == nullptr) continue;
+      claimed = true;
+      --fd_waiters_;
+      wake(*std::exchange(waiter, nullptr));
+    }
+    if (claimed) {
+      entry.unclaimed = 0;
+    } else {
+      unclaimed_.push_back(fd);
+    }
   }
+  reported_.clear();
 }
 
 void Reactor::dead(int fd) noexcept {
@@ -325,7 +344,8 @@ void Reactor::forget(int fd) noexcept {
 
 // A registration nobody waits on is kept for one more turn (the task is probably about to wait
 // again), then dropped: it would make every wait return at once.
-void Reactor::settle_unclaimed() {
+void Reactor::settle_reports() {
+  wake_reported();
   if (std::exchange(zombie_seen_, false)) rebuild();
   for (const int fd : unclaimed_) {
     FdEntry& entry = fds_[static_cast<std::size_t>(fd)];

@@ -119,9 +119,14 @@ class Reactor final : public ReadySink {
     std::uint32_t trusted_in = 0;  ///< the sweep before which the unverified wait began
   };
   struct CallbackTimer;
+  struct Report {
+    int fd;
+    Interest directions;
+  };
 
   void arm_timerfd(TimePoint deadline);
-  void settle_unclaimed();
+  void settle_reports();
+  void wake_reported() noexcept;
   void verify(int fd) noexcept;
   void sweep(TimePoint now) noexcept;
   void wake_dead(int fd) noexcept;
@@ -147,6 +152,7 @@ class Reactor final : public ReadySink {
   bool resting_ = false;  ///< our descriptors are not watched: nothing could come of them
 
   std::vector<FdEntry> fds_;
+  std::vector<Report> reported_;            ///< ready in this wait, nobody woken yet
   std::vector<int> unclaimed_;              ///< ready in this wait without a waiter
   std::vector<int> unverified_;             ///< waited on anew without a system call
   TimePoint next_sweep_{};                  ///< real time
