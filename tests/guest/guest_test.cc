@@ -94,11 +94,11 @@ TEST_F(GuestTest, Pitfall3_WorkMadeReadyByAHostsCallbackIsDone) {
   loop->create_task([&] {
     pressed.wait();
     seen = true;
+    host->end_run();
   });
-  const LoopHandle keeps_running = loop->handle();
   host->look();
   host->after(1ms, [&] { pressed.set(); });
-  host->after(20ms, [&] { host->end_run(); });
+  host->after(10s, [&] { host->end_run(); });  // the host was not woken
   host->run();
   EXPECT_TRUE(seen);
 }
@@ -219,6 +219,7 @@ TEST_F(GuestTest, Pitfall8_ShutdownUnwindsWhatTheHostLeftSuspended) {
       }
     });
   }
+  host->look();  // now they all wait
   host->after(1h, [] {});
   host->after(1ms, [&] { host->end_run(); });
   host->run();
