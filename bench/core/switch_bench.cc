@@ -34,22 +34,22 @@ void bare_switch(State& state) {
   while (state.KeepRunningBatch(2)) other = context::jump_fcontext(other, nullptr).fctx;
 }
 
-struct Caller : asyncio::detail::Fiber {
+struct Pair {
   asyncio::detail::ThreadState thread = asyncio::detail::ThreadState::of_this_thread();
-  asyncio::detail::Fiber other;
+  asyncio::detail::Fiber here;
+  asyncio::detail::Fiber there;
 };
+Pair* pair = nullptr;
 
 void switch_on_asyncio(State& state) {
   Stack stack;
-  Caller caller;
-  const auto body = [](asyncio::detail::Arrival from) {
-    auto& back = *static_cast<Caller*>(static_cast<asyncio::detail::Fiber*>(from.data));
-    back.saved = from.saved;
-    for (;;) asyncio::detail::switch_fiber(back.thread, back.other, back);
-  };
-  caller.other.saved = asyncio::detail::make_context(stack.top(), kStackSize, body);
+  Pair both;
+  pair = &both;
+  both.there.saved = asyncio::detail::make_context(stack.top(), kStackSize, [] {
+    for (;;) asyncio::detail::switch_fiber(pair->thread, pair->there, pair->here);
+  });
   while (state.KeepRunningBatch(2)) {
-    asyncio::detail::switch_fiber(caller.thread, caller, caller.other);
+    asyncio::detail::switch_fiber(both.thread, both.here, both.there);
   }
 }
 

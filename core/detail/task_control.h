@@ -62,6 +62,10 @@ struct Fiber {
   std::byte* top = nullptr;   ///< highest address, exclusive; null for a thread's own stack
   std::size_t size = 0;       ///< usable bytes below top
   void* sanitizer = nullptr;  ///< ASan's fake stack or TSan's fiber, when compiled in
+  // While it is parked:
+  void* caught = nullptr;     ///< the C++ runtime's stack of caught exceptions,
+  unsigned int uncaught = 0;  ///< and its count of those in flight
+  int error_number = 0;
 };
 
 class ASYNCIO_API TaskControl : public ReadyNode {

@@ -10,17 +10,23 @@
 
 extern "C" void asyncio_begin_context() noexcept;  // returned to, never called
 
-// Two things are there for speed.  Control words are loaded only if they differ: loading waits for the
-// pipeline.  And a context that was parked by the same call as the one that leaves is entered by RET,
-// which keeps the processor's stack of predicted returns in step: the calls around it match as well.
-// Any other one would be mispredicted there, so a jump through a register takes it.
+// Three things are there for speed.
+//
+// Nothing is left to do after the switch, so who calls it last in a function makes a tail call of it, and
+// the return from here is the only one there is: straight to who had the other context wait.
+//
+// That return is a RET if the context was parked by the same call as the one that leaves: then the
+// processor's stack of predicted returns fits, and stays in step with the calls around.  Any other one
+// would be mispredicted there; a jump through a register is predicted by what happened before.
+//
+// Control words are loaded only if they differ: loading them waits for the pipeline.
 asm(R"(
 .pushsection .text
 .p2align 4
-.globl asyncio_jump_context
-.hidden asyncio_jump_context
-.type asyncio_jump_context, @function
-asyncio_jump_context:
+.globl asyncio_switch_context
+.hidden asyncio_switch_context
+.type asyncio_switch_context, @function
+asyncio_switch_context:
   .cfi_startproc
   pushq %rbp
   .cfi_adjust_cfa_offset 8
@@ -44,8 +50,9 @@ asyncio_jump_context:
   .cfi_adjust_cfa_offset 8
   stmxcsr (%rsp)
   fnstcw 4(%rsp)
+  movq %rsp, (%rdi)
   movq %rsp, %rax
-  movq %rdi, %rsp
+  movq %rsi, %rsp
   movl (%rsp), %ecx
   cmpl (%rax), %ecx
   jne 2f
@@ -73,7 +80,6 @@ asyncio_jump_context:
   popq %rbp
   .cfi_adjust_cfa_offset -8
   .cfi_restore %rbp
-  movq %rsi, %rdx
   movq (%rsp), %rcx
   cmpq 56(%rax), %rcx
   jne 3f
@@ -102,7 +108,63 @@ asyncio_jump_context:
   .cfi_register %rip, %rcx
   jmp *%rcx
   .cfi_endproc
-.size asyncio_jump_context, . - asyncio_jump_context
+.size asyncio_switch_context, . - asyncio_switch_context
+
+# During the call the frame is the parked one's, for unwinders too.
+.p2align 4
+.globl asyncio_call_on_context
+.hidden asyncio_call_on_context
+.type asyncio_call_on_context, @function
+asyncio_call_on_context:
+  .cfi_startproc
+  pushq %rbp
+  .cfi_adjust_cfa_offset 8
+  .cfi_rel_offset %rbp, 0
+  pushq %rbx
+  .cfi_adjust_cfa_offset 8
+  .cfi_rel_offset %rbx, 0
+  pushq %r15
+  .cfi_adjust_cfa_offset 8
+  .cfi_rel_offset %r15, 0
+  pushq %r14
+  .cfi_adjust_cfa_offset 8
+  .cfi_rel_offset %r14, 0
+  pushq %r13
+  .cfi_adjust_cfa_offset 8
+  .cfi_rel_offset %r13, 0
+  pushq %r12
+  .cfi_adjust_cfa_offset 8
+  .cfi_rel_offset %r12, 0
+  subq $8, %rsp
+  .cfi_adjust_cfa_offset 8
+  movq %rsp, %rbx
+  movq (%rdi), %rsp
+  movq %rdx, %rdi
+  call *%rsi
+  movq %rbx, %rsp
+  addq $8, %rsp
+  .cfi_adjust_cfa_offset -8
+  popq %r12
+  .cfi_adjust_cfa_offset -8
+  .cfi_restore %r12
+  popq %r13
+  .cfi_adjust_cfa_offset -8
+  .cfi_restore %r13
+  popq %r14
+  .cfi_adjust_cfa_offset -8
+  .cfi_restore %r14
+  popq %r15
+  .cfi_adjust_cfa_offset -8
+  .cfi_restore %r15
+  popq %rbx
+  .cfi_adjust_cfa_offset -8
+  .cfi_restore %rbx
+  popq %rbp
+  .cfi_adjust_cfa_offset -8
+  .cfi_restore %rbp
+  ret
+  .cfi_endproc
+.size asyncio_call_on_context, . - asyncio_call_on_context
 
 .p2align 4
 .globl asyncio_begin_context
@@ -112,8 +174,6 @@ asyncio_begin_context:
   .cfi_startproc
   .cfi_undefined %rip  # nobody called: unwinders, debuggers and profilers stop here
   nop                  # they look one byte before the return address
-  movq %rax, %rdi
-  movq %rdx, %rsi
   call *%rbx
   ud2
   .cfi_endproc
@@ -123,12 +183,12 @@ asyncio_begin_context:
 
 namespace asyncio::detail {
 
-void* make_context(std::byte* top, std::size_t, void (*entry)(Arrival)) noexcept {
+void* make_context(std::byte* top, std::size_t, void (*entry)()) noexcept {
   struct Frame {
     std::uint32_t mxcsr;
     std::uint16_t x87;
     std::array<void*, 4> unused;
-    void (*rbx)(Arrival);
+    void (*rbx)();
     void* rbp;
     void (*resume)() noexcept;
   };

@@ -18,28 +18,17 @@
 namespace asyncio::detail {
 namespace {
 
+#if defined(ASYNCIO_ASAN) || defined(ASYNCIO_TSAN)
+thread_local Fiber* left_fiber = nullptr;  // by the last switch
+#endif
 #ifdef ASYNCIO_TSAN
 thread_local void* ended_fiber = nullptr;  // destroyed by whoever runs next
 #endif
 
-void enter(Arrival arrival) {
-  // There is no caller: tell unwinders, debuggers and profilers to stop here.
-#if defined(__x86_64__)
-  asm volatile(".cfi_undefined rip");
-#elif defined(__aarch64__)
-  asm volatile(".cfi_undefined x30");
-#endif
-  auto& previous = *static_cast<Fiber*>(arrival.data);
-  previous.saved = arrival.saved;
-  if constexpr (under_asan || under_tsan) confirm_switch(nullptr, previous);
+void begin() {
+  if constexpr (under_asan || under_tsan) confirm_switch(nullptr);
   run_current_task();
 }
-
-struct CallRequest {
-  void (*call)(void*);
-  void* argument;
-  Fiber* caller;
-};
 
 }  // namespace
 
@@ -49,7 +38,10 @@ ThreadState ThreadState::of_this_thread() noexcept {
 
 void make_fiber(Fiber& fiber, std::byte* below) noexcept {
   const std::byte* const bottom = fiber.top - fiber.size;
-  fiber.saved = make_context(below, static_cast<std::size_t>(below - bottom), &enter);
+  fiber.saved = make_context(below, static_cast<std::size_t>(below - bottom), &begin);
+  fiber.caught = nullptr;
+  fiber.uncaught = 0;
+  fiber.error_number = 0;
 #ifdef ASYNCIO_TSAN
   fiber.sanitizer = __tsan_create_fiber(0);
 #else
@@ -59,6 +51,9 @@ void make_fiber(Fiber& fiber, std::byte* below) noexcept {
 
 void announce_switch([[maybe_unused]] Fiber& from, [[maybe_unused]] Fiber& to,
                      [[maybe_unused]] bool from_ends) noexcept {
+#if defined(ASYNCIO_ASAN) || defined(ASYNCIO_TSAN)
+  left_fiber = &from;
+#endif
 #ifdef ASYNCIO_ASAN
   __sanitizer_start_switch_fiber(from_ends ? nullptr : &from.sanitizer, to.top - to.size, to.size);
 #endif
@@ -69,14 +64,14 @@ void announce_switch([[maybe_unused]] Fiber& from, [[maybe_unused]] Fiber& to,
 #endif
 }
 
-void confirm_switch([[maybe_unused]] Fiber* self, [[maybe_unused]] Fiber& previous) noexcept {
+void confirm_switch([[maybe_unused]] Fiber* self) noexcept {
 #ifdef ASYNCIO_ASAN
   const void* bottom = nullptr;
   std::size_t size = 0;
   __sanitizer_finish_switch_fiber(self != nullptr ? self->sanitizer : nullptr, &bottom, &size);
-  if (previous.top == nullptr) {  // a thread's own stack: only now are its bounds known
-    previous.top = static_cast<std::byte*>(const_cast<void*>(bottom)) + size;
-    previous.size = size;
+  if (left_fiber->top == nullptr) {  // a thread's own stack: only now are its bounds known
+    left_fiber->top = static_cast<std::byte*>(const_cast<void*>(bottom)) + size;
+    left_fiber->size = size;
   }
 #endif
 #ifdef ASYNCIO_TSAN
@@ -87,32 +82,34 @@ void confirm_switch([[maybe_unused]] Fiber* self, [[maybe_unused]] Fiber& previo
 #endif
 }
 
-void leave_fiber(Fiber& from, Fiber& to) noexcept {
+void leave_fiber(ThreadState& thread, Fiber& from, Fiber& to) noexcept {
   if constexpr (under_asan || under_tsan) announce_switch(from, to, true);
-  asyncio_jump_context(to.saved, &from);
+  load_thread_state(thread, to);
+  asyncio_switch_context(&from.saved, to.saved);
   __builtin_unreachable();
 }
 
 void call_on_fiber(ThreadState& thread, Fiber& self, Fiber& parked, void (*call)(void*),
                    void* argument) noexcept {
+  struct Request {
+    void (*call)(void*);
+    void* argument;
+    Fiber& self;
+    Fiber& parked;
+  } request{call, argument, self, parked};
+  const auto run = [](void* pointer) {
+    Request& made = *static_cast<Request*>(pointer);
+    if constexpr (under_asan || under_tsan) confirm_switch(&made.parked);
+    made.call(made.argument);
+    if constexpr (under_asan || under_tsan) announce_switch(made.parked, made.self, false);
+  };
   const ExceptionState exceptions = *thread.exceptions;
   const int error_number = *thread.error_number;
-  CallRequest request{call, argument, &self};
   if constexpr (under_asan || under_tsan) announce_switch(self, parked, false);
-  parked.saved =
-      asyncio_jump_context(parked.saved, reinterpret_cast<std::byte*>(&request) + 1).saved;
-  if constexpr (under_asan || under_tsan) confirm_switch(&self, parked);
+  asyncio_call_on_context(&parked.saved, run, &request);
+  if constexpr (under_asan || under_tsan) confirm_switch(&self);
   *thread.exceptions = exceptions;
   *thread.error_number = error_number;
-}
-
-Arrival make_call(Fiber& parked, const Arrival& arrival) noexcept {
-  auto& request = *reinterpret_cast<CallRequest*>(static_cast<std::byte*>(arrival.data) - 1);
-  Fiber& caller = *request.caller;
-  if constexpr (under_asan || under_tsan) confirm_switch(&parked, caller);
-  request.call(request.argument);
-  if constexpr (under_asan || under_tsan) announce_switch(parked, caller, false);
-  return asyncio_jump_context(arrival.saved, nullptr);
 }
 
 void recycle_stack_memory([[maybe_unused]] std::byte* bottom,

@@ -1,12 +1,11 @@
 // Switching from task to task, and telling the sanitizers.
 //
-// The bare switch is context.h's.  What it leaves out is saved on the parked stack itself: errno, and
-// the two words of the C++ exception state (which exception is caught, how many are in flight).
-// Without them two tasks parked inside `catch` blocks would rethrow each other's exceptions.
+// The bare switch is context.h's.  What it leaves out is saved in the Fiber: errno, and the two words of
+// the C++ exception state (which exception is caught, how many are in flight).  Without them two tasks
+// parked inside `catch` blocks would rethrow each other's exceptions.
 #pragma once
 
 #include <cstddef>
-#include <cstdint>
 
 #include <asyncio/core/detail/task_control.h>
 #include <asyncio/core/internal/context.h>
@@ -34,34 +33,32 @@ struct ThreadState {
 /// which is at or under fiber.top.
 void make_fiber(Fiber& fiber, std::byte* below) noexcept;
 
-/// Sanitizer annotations around a jump; compiled to nothing without one.
+/// Sanitizer annotations around a switch; compiled to nothing without one.  `self`: who arrives, or null
+/// for a fresh one.
 void announce_switch(Fiber& from, Fiber& to, bool from_ends) noexcept;
-void confirm_switch(Fiber* self, Fiber& previous) noexcept;
+void confirm_switch(Fiber* self) noexcept;
 
-/// Does somebody want a call made on this stack, rather than its task resumed?  A jump brings the
-/// Fiber that it left, or a request that is marked by an odd address.
-inline bool asks_for_call(const Arrival& arrival) noexcept {
-  return (reinterpret_cast<std::uintptr_t>(arrival.data) & 1) != 0;
+/// Makes the thread's exceptions and errno those of `to`.
+inline void load_thread_state(ThreadState& thread, const Fiber& to) noexcept {
+  *thread.exceptions = {to.caught, to.uncaught};
+  *thread.error_number = to.error_number;
 }
-/// Makes that call and goes back.  Returns with the next arrival.
-Arrival make_call(Fiber& parked, const Arrival& arrival) noexcept;
 
-/// Parks `from` (running) and resumes `to`.  Returns when something switches back to `from`.
+/// Parks `from` (running) and resumes `to`.  Returns when something switches back to `from`.  Nothing
+/// is left to do then, so the switch can be a tail call, which makes it faster; see
+/// context_x86_64.cc.
 inline void switch_fiber(ThreadState& thread, Fiber& from, Fiber& to) noexcept {
-  const ExceptionState exceptions = *thread.exceptions;
-  const int error_number = *thread.error_number;
+  from.caught = thread.exceptions->caught;
+  from.uncaught = thread.exceptions->uncaught;
+  from.error_number = *thread.error_number;
   if constexpr (under_asan || under_tsan) announce_switch(from, to, false);
-  Arrival arrival = asyncio_jump_context(to.saved, &from);
-  while (asks_for_call(arrival)) [[unlikely]] arrival = make_call(from, arrival);
-  auto& previous = *static_cast<Fiber*>(arrival.data);
-  previous.saved = arrival.saved;
-  if constexpr (under_asan || under_tsan) confirm_switch(&from, previous);
-  *thread.exceptions = exceptions;
-  *thread.error_number = error_number;
+  load_thread_state(thread, to);
+  asyncio_switch_context(&from.saved, to.saved);
+  if constexpr (under_asan || under_tsan) confirm_switch(&from);
 }
 
 /// Resumes `to` and never comes back; the stack may be reused as soon as `to` runs.
-[[noreturn]] void leave_fiber(Fiber& from, Fiber& to) noexcept;
+[[noreturn]] void leave_fiber(ThreadState& thread, Fiber& from, Fiber& to) noexcept;
 
 /// Runs `call(argument)` on top of a parked fiber's stack, as if it had called it, and comes back.
 /// Requires: it has run before.  For dumps.

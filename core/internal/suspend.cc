@@ -171,20 +171,20 @@ inline TaskControl* Loop::next_in_slice() noexcept {
   return current_;
 }
 
-// Not inlined: a switch is quickest between tasks that were parked by the same call.
-[[gnu::noinline]] void Loop::park(TaskControl& self) noexcept {
+// The switch comes last: then it is a tail call.
+void Loop::park(TaskControl& self) noexcept {
   ++self.suspensions;
+  self.budget = budget_per_slice;  // for when it goes on
   if (TaskControl* next = next_in_slice(); next == nullptr) {
     switch_fiber(thread_, self.fiber, main_fiber_);
   } else if (next != &self) {
     switch_fiber(thread_, self.fiber, next->fiber);
   }
-  self.budget = budget_per_slice;
 }
 
 void Loop::leave(Fiber& ended) noexcept {
   TaskControl* next = next_in_slice();
-  leave_fiber(ended, next == nullptr ? main_fiber_ : next->fiber);
+  leave_fiber(thread_, ended, next == nullptr ? main_fiber_ : next->fiber);
 }
 
 void Loop::call_soon(UniqueFunction<void()> callback) {

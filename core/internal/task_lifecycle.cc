@@ -156,7 +156,6 @@ TimePoint Loop::stamp() noexcept {
 
 void run_current_task() noexcept {
   Loop& loop = *Loop::current();
-  *loop.thread().exceptions = {};
   TaskControl& task = *loop.current_task();
   const bool run = !task.own_scope.effective;
   if (run) {
