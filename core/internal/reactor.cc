@@ -287,6 +287,7 @@ void Reactor::ready(int fd, Interest directions) noexcept {
     __builtin_prefetch(waiter, 1);
   }
   reported_.push_back({fd, directions});
+  if (guest_) wake_reported();  // the host's turn goes on, and may ask whether there is work
 }
 
 // Wakes whom the reports concern.  Each of their waiters lies on a stack of its own, and beyond it a
