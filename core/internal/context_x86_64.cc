@@ -59,6 +59,7 @@ asyncio_switch_context:
   movzwl 4(%rsp), %ecx
   cmpw 4(%rax), %cx
   jne 2f
+  .cfi_remember_state
 1:
   addq $8, %rsp
   .cfi_adjust_cfa_offset -8
@@ -84,84 +85,47 @@ asyncio_switch_context:
   cmpq 56(%rax), %rcx
   jne 3f
   ret
-2:
-  .cfi_adjust_cfa_offset 56
-  .cfi_rel_offset %r12, 8
-  .cfi_rel_offset %r13, 16
-  .cfi_rel_offset %r14, 24
-  .cfi_rel_offset %r15, 32
-  .cfi_rel_offset %rbx, 40
-  .cfi_rel_offset %rbp, 48
-  ldmxcsr (%rsp)
-  fldcw 4(%rsp)
-  jmp 1b
 3:
-  .cfi_adjust_cfa_offset -56
-  .cfi_restore %r12
-  .cfi_restore %r13
-  .cfi_restore %r14
-  .cfi_restore %r15
-  .cfi_restore %rbx
-  .cfi_restore %rbp
   addq $8, %rsp
   .cfi_adjust_cfa_offset -8
   .cfi_register %rip, %rcx
   jmp *%rcx
+2:
+  .cfi_restore_state
+  ldmxcsr (%rsp)
+  fldcw 4(%rsp)
+  jmp 1b
   .cfi_endproc
 .size asyncio_switch_context, . - asyncio_switch_context
 
-# During the call the frame is the parked one's, for unwinders too.
+# During the call the frame is the parked one, for unwinders too.  Of our own the call keeps all but what
+# is pushed here.
 .p2align 4
 .globl asyncio_call_on_context
 .hidden asyncio_call_on_context
 .type asyncio_call_on_context, @function
 asyncio_call_on_context:
   .cfi_startproc
-  pushq %rbp
-  .cfi_adjust_cfa_offset 8
-  .cfi_rel_offset %rbp, 0
   pushq %rbx
   .cfi_adjust_cfa_offset 8
   .cfi_rel_offset %rbx, 0
-  pushq %r15
-  .cfi_adjust_cfa_offset 8
-  .cfi_rel_offset %r15, 0
-  pushq %r14
-  .cfi_adjust_cfa_offset 8
-  .cfi_rel_offset %r14, 0
-  pushq %r13
-  .cfi_adjust_cfa_offset 8
-  .cfi_rel_offset %r13, 0
-  pushq %r12
-  .cfi_adjust_cfa_offset 8
-  .cfi_rel_offset %r12, 0
-  subq $8, %rsp
-  .cfi_adjust_cfa_offset 8
   movq %rsp, %rbx
+  .cfi_remember_state
   movq (%rdi), %rsp
+  .cfi_def_cfa_offset 64
+  .cfi_rel_offset %r12, 8
+  .cfi_rel_offset %r13, 16
+  .cfi_rel_offset %r14, 24
+  .cfi_rel_offset %r15, 32
+  .cfi_rel_offset %rbx, 40
+  .cfi_rel_offset %rbp, 48
   movq %rdx, %rdi
   call *%rsi
   movq %rbx, %rsp
-  addq $8, %rsp
-  .cfi_adjust_cfa_offset -8
-  popq %r12
-  .cfi_adjust_cfa_offset -8
-  .cfi_restore %r12
-  popq %r13
-  .cfi_adjust_cfa_offset -8
-  .cfi_restore %r13
-  popq %r14
-  .cfi_adjust_cfa_offset -8
-  .cfi_restore %r14
-  popq %r15
-  .cfi_adjust_cfa_offset -8
-  .cfi_restore %r15
+  .cfi_restore_state
   popq %rbx
   .cfi_adjust_cfa_offset -8
   .cfi_restore %rbx
-  popq %rbp
-  .cfi_adjust_cfa_offset -8
-  .cfi_restore %rbp
   ret
   .cfi_endproc
 .size asyncio_call_on_context, . - asyncio_call_on_context

@@ -39,9 +39,6 @@ ThreadState ThreadState::of_this_thread() noexcept {
 void make_fiber(Fiber& fiber, std::byte* below) noexcept {
   const std::byte* const bottom = fiber.top - fiber.size;
   fiber.saved = make_context(below, static_cast<std::size_t>(below - bottom), &begin);
-  fiber.caught = nullptr;
-  fiber.uncaught = 0;
-  fiber.error_number = 0;
 #ifdef ASYNCIO_TSAN
   fiber.sanitizer = __tsan_create_fiber(0);
 #else

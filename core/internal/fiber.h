@@ -29,7 +29,7 @@ struct ThreadState {
 /// What a fresh fiber runs.  Supplied by the loop (task_lifecycle.cc); ends with leave_fiber().
 [[noreturn]] void run_current_task() noexcept;
 
-/// Prepares `fiber` to call run_current_task() when first switched to.  Its frames begin at `below`,
+/// Prepares `fiber`, a new one, to call run_current_task() when first switched to.  Its frames begin at `below`,
 /// which is at or under fiber.top.
 void make_fiber(Fiber& fiber, std::byte* below) noexcept;
 

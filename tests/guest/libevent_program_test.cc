@@ -1,6 +1,7 @@
 // A program that uses more of libevent than others do, with busy tasks inside; and one that frees its
 // base too early.
 #include <memory>
+#include <semaphore>
 #include <string>
 #include <thread>
 #include <utility>
@@ -118,7 +119,7 @@ class FreedBaseTest : public testing::Test {
     });
     loop->create_task([this] {
       const Counted counted{*this};
-      to_thread([] { std::this_thread::sleep_for(5ms); });
+      to_thread([this] { a_task_was_unwound.acquire(); });
     });
     loop->create_task([this] {
       const Counted counted{*this};
@@ -140,7 +141,10 @@ class FreedBaseTest : public testing::Test {
   /// Counts that a task has been unwound.
   struct Counted {
     explicit Counted(FreedBaseTest& owner) : test(owner) {}
-    ~Counted() { ++test.unwound; }
+    ~Counted() {
+      ++test.unwound;
+      test.a_task_was_unwound.release();
+    }
     Counted(const Counted&) = delete;
     Counted& operator=(const Counted&) = delete;
     FreedBaseTest& test;
@@ -152,6 +156,7 @@ class FreedBaseTest : public testing::Test {
   SocketPair full;
   Event pressed;
   int unwound = 0;
+  std::counting_semaphore<> a_task_was_unwound{0};
   std::unique_ptr<EventLoop> loop = std::make_unique<EventLoop>(attach(base));
 };
 
