@@ -67,13 +67,14 @@ def cpu_model(cpuinfo):
 
 
 def compilers(build):
-    """The first line that each compiler of the build says of itself."""
+    """The first line that each C++ compiler of the build says of itself.  A custom target's command
+    stands in the same place, and is none."""
     targets = json.loads(read(build / "meson-info" / "intro-targets.json") or "[]")
     used = {
         tuple(sources["compiler"])
         for target in targets
         for sources in target["target_sources"]
-        if sources["compiler"]
+        if sources["language"] == "cpp"
     }
     first_lines = {output(*command, "--version").split("\n")[0] for command in used}
     return ", ".join(sorted(filter(None, first_lines))) or "unknown"
