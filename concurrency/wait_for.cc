@@ -56,7 +56,7 @@ void wait_for_task(TaskControl& target, Duration limit) {
   join_shielded(self, target);
   rethrow_cancel(self, outcome);
   if (target.state() != TaskState::cancelled) return;
-  if (self.scope->effective) enter_wait("wait_for");  // cancelled while it joined: that comes first
+  if (self.cancel_pending) enter_wait("wait_for");  // cancelled while it joined: that comes first
   std::ostringstream message;
   message << "wait_for: task '" << target.display_name() << "' did not end within "
           << std::chrono::duration<double>(limit).count() << " s";

@@ -2,7 +2,7 @@
 #pragma once
 
 /// Symbols of the shared library.  Everything else is hidden.
-#define ASYNCIO_API __attribute__((visibility("default")))
+#define ASYNCIO_API [[gnu::visibility("default")]]
 
 /// Marks one of the 22 APIs whose name and shape are frozen (docs/stable_api.md lists them).
 /// Expands to nothing: it is a promise to the reader, checked by tests/contract/.

@@ -47,7 +47,7 @@ bool is_cancelled() {
   if (self == nullptr) {
     throw NotInTaskError("is_cancelled() outside a task: ask task.state() of a handle");
   }
-  return self->scope->effective;
+  return self->cancel_pending;
 }
 
 NoSuspend::NoSuspend() : task_(current_task().control()) { ++task_.no_suspend; }

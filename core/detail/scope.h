@@ -81,7 +81,11 @@ struct ASYNCIO_API Scope : ScopeNode {
   /// nullopt-like: TimePoint::max() is never.  In the past: cancels at once.
   void set_deadline(TimePoint when);
 
-  void child_started(ScopeNode& child) noexcept;
+  void child_started(ScopeNode& child) noexcept {
+    child.parent = this;
+    children.push_back(child);
+    ++living;
+  }
   void child_ended(TaskControl& child) noexcept;
 
   Loop& loop;
@@ -107,5 +111,11 @@ struct ASYNCIO_API Scope : ScopeNode {
   CancellationScope* face = nullptr;
   void (*destroy_face)(CancellationScope*) = nullptr;
 };
+
+inline Scope& ScopeNode::owner() noexcept {
+  ScopeNode* node = this;
+  while (node->is_task) node = node->parent;
+  return static_cast<Scope&>(*node);
+}
 
 }  // namespace asyncio::detail

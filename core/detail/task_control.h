@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <exception>
 #include <memory>
+#include <new>
 #include <string>
 #include <utility>
 #include <vector>
@@ -58,17 +59,18 @@ class ASYNCIO_API ContextBase {
 
 /// A stack, or the saved state of what runs on it.
 struct Fiber {
-  void* saved = nullptr;      ///< the switch's saved registers; null while it runs
-  std::byte* top = nullptr;   ///< highest address, exclusive; null for a thread's own stack
-  std::size_t size = 0;       ///< usable bytes below top
-  void* sanitizer = nullptr;  ///< ASan's fake stack or TSan's fiber, when compiled in
-  // While it is parked:
+  // Of one that is parked:
+  void* saved = nullptr;      ///< the switch's saved registers
   void* caught = nullptr;     ///< the C++ runtime's stack of caught exceptions,
   unsigned int uncaught = 0;  ///< and its count of those in flight
   int error_number = 0;
+  // The stack:
+  std::byte* top = nullptr;   ///< highest address, exclusive; null for a thread's own stack
+  std::size_t size = 0;       ///< usable bytes below top
+  void* sanitizer = nullptr;  ///< ASan's fake stack or TSan's fiber, when compiled in
 };
 
-class ASYNCIO_API TaskControl : public ReadyNode {
+class alignas(64) ASYNCIO_API TaskControl : public ReadyNode {
  public:
   /// Runs the body (or, if not `run`, only destroys it) on the task's own stack.
   using Invoke = void (*)(TaskControl& control, void* closure, bool run);
@@ -77,6 +79,10 @@ class ASYNCIO_API TaskControl : public ReadyNode {
   virtual ~TaskControl();
   TaskControl(const TaskControl&) = delete;
   TaskControl& operator=(const TaskControl&) = delete;
+
+  // Pooled: see core/internal/block_pool.h.
+  static void* operator new(std::size_t size, std::align_val_t alignment);
+  static void operator delete(void* memory, std::size_t size, std::align_val_t alignment) noexcept;
 
   TaskState state() const noexcept { return state_.load(std::memory_order_acquire); }
   bool done() const noexcept { return is_terminal(state()); }
@@ -104,18 +110,21 @@ class ASYNCIO_API TaskControl : public ReadyNode {
   /// The failure counts as looked at: the exception handler will not hear of it.
   void mark_observed() noexcept;
 
-  // Everything below, but for the inbox, belongs to the loop's thread.  In the order of use: what each
-  // switch touches comes first, what only its making, its end or a report needs, last.
+  // Everything below, but for the inbox, belongs to the loop's thread.  In the order of use.  A yield
+  // touches the first cache line alone, with the first half of `fiber` as its end, a wait the second
+  // too; what only its making, its end or a report needs, comes last.
+  bool cancel_pending = false;   ///< scope->effective
+  std::uint8_t stack_lines = 1;  ///< cache lines of the stack that it needs at once when it goes on
+  std::uint16_t budget = 128;    ///< immediate completions left in this slice
+  std::uint16_t swallowed = 0;   ///< cancels thrown into it so far
+  std::uint32_t no_cancel = 0;   ///< depth of library shields
+  std::uint32_t no_suspend = 0;  ///< depth of NoSuspend guards
+  std::uint64_t suspensions = 0;
   Fiber fiber;
   Loop* loop = nullptr;
-  ScopeNode* scope = nullptr;       ///< innermost scope entered
   Waiter* waiter = nullptr;         ///< the wait it is parked in
-  std::uint32_t no_cancel = 0;      ///< depth of library shields
-  std::uint32_t no_suspend = 0;     ///< depth of NoSuspend guards
+  ScopeNode* scope = nullptr;       ///< innermost scope entered; changed by set_scope()
   std::uint32_t uncaught_base = 0;  ///< exceptions in flight when the innermost shield was entered
-  std::uint16_t budget = 128;       ///< immediate completions left in this slice
-  std::uint16_t swallowed = 0;      ///< cancels thrown into it so far
-  std::uint64_t suspensions = 0;
 
  private:
   std::atomic<std::uint32_t> refs_{2};  // the maker's handle and the loop
@@ -142,10 +151,16 @@ class ASYNCIO_API TaskControl : public ReadyNode {
   std::string name;
 
   void set_state(TaskState to) noexcept { state_.store(to, std::memory_order_release); }
+  void set_scope(ScopeNode& innermost) noexcept {
+    scope = &innermost;
+    cancel_pending = innermost.effective;
+  }
 
  private:
   /// Takes over the last reference, which is still counted.
   void last_ref_gone() noexcept;
+  /// Has somebody else hear of the failure and take over the last reference.
+  bool failure_goes_on() noexcept;
 };
 
 inline NoCancel::NoCancel(TaskControl& task) noexcept : task_(task) { ++task_.no_cancel; }

@@ -170,6 +170,7 @@ class Loop {
   void park(TaskControl& self) noexcept;
   /// To the back of the queue.  Delivers no cancel.
   void yield(TaskControl& self) noexcept {
+    self.stack_lines = 1;
     make_ready(self);
     park(self);
   }
@@ -187,6 +188,12 @@ class Loop {
     return usual ? *default_pool_ : unusual_stacks_of(usable_size);
   }
   std::size_t default_stack_size() const noexcept { return options_.stack_size; }
+  /// Unique within the process.
+  std::uint64_t next_task_id() noexcept {
+    if (next_id_ == end_of_ids_) [[unlikely]]
+      take_task_ids();
+    return next_id_++;
+  }
   void task_created(TaskControl& task) noexcept;
   void task_started(TaskControl& task) noexcept;
   [[noreturn]] void task_ended(TaskControl& task, TaskState end) noexcept;
@@ -236,6 +243,8 @@ class Loop {
     return !batch_.empty() || ready_count_ != 0 || posts_ != nullptr ||
            reactor_.inbox().has_posts();
   }
+  void take_task_ids() noexcept;
+  void schedule_done_callbacks(TaskControl& task) noexcept;
   StackPool& unusual_stacks_of(std::size_t usable_size);
   void wake_host() noexcept;
   void fire_deadlines(TimePoint due, std::uint64_t limit);
@@ -258,7 +267,7 @@ class Loop {
   /// Everything that is ready, of this turn and the next.
   ReadyList take_ready() noexcept;
   ReadyNode* take_ready_callback() noexcept;
-  TimePoint trim_stacks(TimePoint now) noexcept;
+  TimePoint trim_pools(TimePoint now) noexcept;
 
   EventLoop& face_;
   LoopOptions options_;
@@ -278,7 +287,7 @@ class Loop {
   std::uint64_t switches_ = 0;
   std::uint64_t turns_ = 0;
   Fiber main_fiber_;
-  Fiber dying_;  ///< the last task that ended, while it leaves its stack
+  Fiber dying_;  ///< whose stack the last task that ended left
 
   // As a guest
   bool host_asleep_ = false;  ///< process() has left no work: new work must call for the host
@@ -308,6 +317,9 @@ class Loop {
   StackPool* default_pool_ = nullptr;
   TimePoint next_trim_ = TimePoint::max();
   std::vector<TaskRef> abandoned_;
+  std::uint64_t next_id_ = 0;
+  std::uint64_t end_of_ids_ = 0;
+  bool exact_stamps_ = false;
   TimePoint stamp_{};
   std::int64_t stamp_tick_ = 0;
   std::uint64_t created_count_ = 0;

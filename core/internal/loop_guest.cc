@@ -56,7 +56,7 @@ bool Loop::process(Duration budget) noexcept {
   // Virtual time does not pass by itself: whoever moves it has the host come by.
   const bool real = options_.clock == nullptr;
   const TimePoint due = real ? reactor_.timers().earliest() : TimePoint::max();
-  reactor_.rest(alive, std::min(due, trim_stacks(Clock::now())));
+  reactor_.rest(alive, std::min(due, trim_pools(Clock::now())));
   if (work) return true;
   if (alive && !reactor_.inbox().begin_sleep()) return true;
   host_asleep_ = true;

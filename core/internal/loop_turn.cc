@@ -7,6 +7,7 @@
 #include <utility>
 
 #include <asyncio/core/errors.h>
+#include <asyncio/core/internal/block_pool.h>
 #include <asyncio/core/internal/loop.h>
 #include <asyncio/core/internal/loop_signals.h>
 #include <asyncio/core/internal/run_guard.h>
@@ -84,6 +85,7 @@ Loop::Loop(EventLoop& face, std::unique_ptr<EventLoopInterface> backend, const L
   root_->entered = true;
   const auto seed = options_.shuffle_seed ? options_.shuffle_seed : seed_from_environment();
   if (seed && *seed != 0) shuffle_.emplace(static_cast<std::minstd_rand::result_type>(*seed));
+  exact_stamps_ = options_.clock != nullptr || options_.debug;
   stamp_ = reactor_.now();
   if (options_.report_stack_overflow) install_stack_overflow_report();
   if (reactor_.guest()) {
@@ -361,7 +363,7 @@ bool Loop::wait_or_finish() {
   }
   TimePoint until = options_.clock != nullptr ? TimePoint::max() : earliest;
   if (next_trim_ != TimePoint::max() || default_pool_->free_count() > StackPool::keep_warm) {
-    until = std::min(until, trim_stacks(Clock::now()));
+    until = std::min(until, trim_pools(Clock::now()));
   }
   if (reactor_.inbox().begin_sleep()) {
     reactor_.wait(until);
@@ -373,11 +375,14 @@ bool Loop::wait_or_finish() {
   return true;
 }
 
-TimePoint Loop::trim_stacks(TimePoint now) noexcept {
+TimePoint Loop::trim_pools(TimePoint now) noexcept {
   if (next_trim_ != TimePoint::max() && now < next_trim_) return next_trim_;
   next_trim_ = TimePoint::max();
   for (auto& [size, pool] : pools_) {
     if (const auto next = pool->trim(now)) next_trim_ = std::min(next_trim_, *next);
+  }
+  if (BlockPool* const blocks = BlockPool::of_this_thread(); blocks != nullptr) {
+    if (const auto next = blocks->trim(now)) next_trim_ = std::min(next_trim_, *next);
   }
   return next_trim_;
 }
@@ -584,6 +589,9 @@ Loop::~Loop() {
   if (options_.report_stack_overflow) uninstall_stack_overflow_report();
   root_.reset();  // its timer is in the reactor
   backend_.reset();
+  if (BlockPool* const blocks = BlockPool::of_this_thread(); blocks != nullptr) {
+    blocks->shrink(BlockPool::keep_warm);  // no loop is left to trim them
+  }
 }
 
 std::vector<TaskRef> Loop::living_tasks() const {

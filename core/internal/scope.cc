@@ -26,12 +26,6 @@ void deadline_passed(TimerNode& node) {
 
 }  // namespace
 
-Scope& ScopeNode::owner() noexcept {
-  ScopeNode* node = this;
-  while (node->is_task) node = node->parent;
-  return static_cast<Scope&>(*node);
-}
-
 std::shared_ptr<const CancelCause> ScopeNode::visible_cause() const {
   bool beyond_task = false;
   for (const ScopeNode* node = this; node != nullptr; node = node->parent) {
@@ -54,6 +48,7 @@ void refresh_effective(ScopeNode& top) noexcept {
                            (!node->shield && node->parent != nullptr && node->parent->effective);
     const bool changed = effective != node->effective;
     node->effective = effective;
+    if (node->task != nullptr && node->task->scope == node) node->task->cancel_pending = effective;
     if (changed && effective) deliver(*node);
     if (changed && !node->children.empty()) {
       node = node->children.front();
@@ -105,8 +100,8 @@ void Scope::enter(TaskControl& self) {
   task = &self;
   parent = self.scope;
   parent->children.push_back(*this);
-  self.scope = this;
   effective = cancel_called || visible_parent_cancelled();
+  self.set_scope(*this);
   tell_of_scope(*this, ScopeMoment::entered);
 }
 
@@ -134,7 +129,7 @@ void Scope::leave(TaskControl& self) {
   }
   ended = true;
   unlink();
-  self.scope = parent;
+  self.set_scope(*parent);
   tell_of_scope(*this, ScopeMoment::left);
   while (ScopeNode* node = failed.pop_front()) loop.report_ignored(*node->task);
 }
@@ -172,12 +167,6 @@ void Scope::set_deadline(TimePoint when) {
   }
   timers.arm(deadline, when);
   loop.outside_change();
-}
-
-void Scope::child_started(ScopeNode& child) noexcept {
-  child.parent = this;
-  children.push_back(child);
-  ++living;
 }
 
 void Scope::child_ended(TaskControl& child) noexcept {

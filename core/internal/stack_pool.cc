@@ -124,7 +124,7 @@ void StackPool::grow() {
   }
   auto* base = static_cast<std::byte*>(memory);
   try {
-    free_.reserve(total_ + count);
+    free_.resize(total_ + count);
     slabs_.push_back({base, count * stride_, {}});
   } catch (...) {
     ::munmap(memory, count * stride_);
@@ -135,46 +135,38 @@ void StackPool::grow() {
   for (std::size_t i = count; i-- > 0;) {  // so that the lowest is handed out first
     std::byte* bottom = base + i * stride_;
     if (install_guard(bottom)) ++guarded_;
-    free_.push_back(bottom + stride_);
+    release(bottom + stride_);
 #ifdef ASYNCIO_HAVE_VALGRIND
     slabs_.back().valgrind_ids.push_back(register_stack_memory(bottom + guard_size, size_));
 #endif
   }
-  clean_ = free_.size();
+  clean_ = free_count_;
   total_ += count;
   next_slab_ = std::min(next_slab_ * 2, largest_slab);
 }
 
 std::optional<TimePoint> StackPool::trim(TimePoint now) noexcept {
-  using namespace std::chrono_literals;
-  constexpr Duration period = 1s;
-  constexpr Duration pause_between_batches = 10ms;
-  if (free_.size() - clean_ <= keep_warm) {
-    period_end_ = TimePoint{};
+  const auto warm = [this] { return free_count_ - clean_; };
+  if (warm() <= keep_warm) {
+    watch_.stop();
     return std::nullopt;
   }
-  if (period_end_ == TimePoint{}) {
-    period_end_ = now + period;
-    low_water_ = free_.size();
-    return period_end_;
-  }
-  if (now < period_end_) return period_end_;
-  // Not one of the coldest `low_water_` was needed in the period: they may go, but for keep_warm.
-  const std::size_t target = low_water_ > keep_warm ? low_water_ - keep_warm : 0;
+  if (!watch_.period_is_over(now, free_count_)) return watch_.period_end();
+  // Not one of the coldest was needed in the period: they may go, but for keep_warm.
+  const std::size_t target = watch_.idle() > keep_warm ? watch_.idle() - keep_warm : 0;
   std::size_t budget = trim_batch;
   while (clean_ < target && budget-- > 0) {
     std::byte* top = free_[clean_++];
     recycle_stack_memory(top - size_, size_);
     ::madvise(top - size_, size_, MADV_DONTNEED);
   }
-  if (clean_ < target) return now + pause_between_batches;
-  if (free_.size() - clean_ <= keep_warm) {
-    period_end_ = TimePoint{};
+  if (clean_ < target) return now + IdleWatch::pause;
+  if (warm() <= keep_warm) {
+    watch_.stop();
     return std::nullopt;
   }
-  period_end_ = now + period;
-  low_water_ = free_.size();
-  return period_end_;
+  watch_.restart(now, free_count_);
+  return watch_.period_end();
 }
 
 bool StackPool::in_guard(const std::byte* address) const noexcept {

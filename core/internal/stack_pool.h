@@ -9,6 +9,7 @@
 #include <optional>
 #include <vector>
 
+#include <asyncio/core/internal/idle_watch.h>
 #include <asyncio/core/time.h>
 
 namespace asyncio::detail {
@@ -41,17 +42,16 @@ class StackPool {
   /// Throws: Error when no more address space is to be had.
   /// Cost: a pop; when the pool is empty, the mapping of a slab and a guard.
   std::byte* acquire() {
-    if (free_.empty()) [[unlikely]]
+    if (free_count_ == 0) [[unlikely]]
       grow();
-    std::byte* top = free_.back();
-    free_.pop_back();
-    if (free_.size() < clean_) clean_ = free_.size();
-    if (free_.size() < low_water_) low_water_ = free_.size();
+    std::byte* const top = free_[--free_count_];
+    if (free_count_ < clean_) clean_ = free_count_;
+    watch_.taken(free_count_);
     return top;
   }
 
   /// Takes a stack back.  Its memory is not touched, so the caller may still be running on it.
-  void release(std::byte* top) noexcept { free_.push_back(top); }  // room was reserved by grow()
+  void release(std::byte* top) noexcept { free_[free_count_++] = top; }
 
   /// Gives the memory of stacks that were not needed lately back to the system, a batch a call.
   /// Returns when to call again, or nullopt if nothing is left to trim.
@@ -61,7 +61,7 @@ class StackPool {
   bool in_guard(const std::byte* address) const noexcept;
 
   std::size_t total() const noexcept { return total_; }
-  std::size_t free_count() const noexcept { return free_.size(); }
+  std::size_t free_count() const noexcept { return free_count_; }
   std::size_t guarded() const noexcept { return guarded_; }
 
   /// Leaks every slab: a task that refuses to end still lives on one of them.
@@ -86,10 +86,10 @@ class StackPool {
   StackGuard guard_;
   std::size_t next_slab_ = 4;  ///< stacks in the next slab; doubles
   std::vector<Slab> slabs_;
-  std::vector<std::byte*> free_;  ///< back: used last, so warmest
-  std::size_t clean_ = 0;         ///< free_[0, clean_) hold no memory
-  std::size_t low_water_ = 0;     ///< fewest free ones since the period began
-  TimePoint period_end_{};
+  std::vector<std::byte*> free_;  ///< has room for all there are
+  std::size_t free_count_ = 0;    ///< the last of these was used last, so it is the warmest
+  std::size_t clean_ = 0;         ///< the first of these, and they hold no memory
+  IdleWatch watch_;
   std::size_t total_ = 0;
   std::size_t guarded_ = 0;
 };

@@ -9,6 +9,9 @@
 namespace asyncio::detail {
 namespace {
 
+// Cache lines of a stack between the saved registers and what a wait keeps there.
+constexpr std::uint8_t lines_of_a_wait = 8;
+
 // Immediate completions a task may have in one slice.
 constexpr std::uint16_t budget_per_slice = 128;
 
@@ -62,9 +65,10 @@ TaskControl* current_task_control() noexcept {
   return loop == nullptr ? nullptr : loop->current_task();
 }
 
-TaskControl& enter_shielded_wait(const char* call) {
-  Loop* loop = Loop::current();
-  if (loop == nullptr || loop->current_task() == nullptr) [[unlikely]] {
+namespace {
+
+[[noreturn, gnu::cold]] void refuse_wait(const Loop* loop, const char* call) {
+  if (loop == nullptr || loop->current_task() == nullptr) {
     throw NotInTaskError(std::string{call} +
                          (loop == nullptr
                               ? " needs a task: it was called where no loop runs; call it inside "
@@ -72,21 +76,28 @@ TaskControl& enter_shielded_wait(const char* call) {
                               : " needs a task: a loop callback must not suspend; start one with "
                                 "create_task(...) and wait there"));
   }
-  TaskControl& self = *loop->current_task();
-  if (self.no_suspend != 0) [[unlikely]] {
+  const TaskControl& self = *loop->current_task();
+  if (self.no_suspend != 0) {
     throw InvalidStateError(std::string{call} + " inside a NoSuspend scope of task '" +
                             self.display_name() + "': end the scope before waiting");
   }
-  if (loop->reactor().forked()) [[unlikely]] {
-    throw InvalidStateError(std::string{call} +
-                            " in a forked child: call get_event_loop().after_fork() first");
-  }
-  return self;
+  throw InvalidStateError(std::string{call} +
+                          " in a forked child: call get_event_loop().after_fork() first");
+}
+
+}  // namespace
+
+TaskControl& enter_shielded_wait(const char* call) {
+  Loop* const loop = Loop::current();
+  TaskControl* const self = loop == nullptr ? nullptr : loop->current_task();
+  if (self == nullptr || self->no_suspend != 0 || loop->reactor().forked()) [[unlikely]]
+    refuse_wait(loop, call);
+  return *self;
 }
 
 TaskControl& enter_wait(const char* call) {
   TaskControl& self = enter_shielded_wait(call);
-  if (self.scope->effective && may_deliver(self)) [[unlikely]]
+  if (self.cancel_pending && may_deliver(self)) [[unlikely]]
     throw_cancelled(self);
   return self;
 }
@@ -96,7 +107,7 @@ void throw_cancelled(TaskControl& self) {
   if (self.swallowed < UINT16_MAX) ++self.swallowed;
   if (self.swallowed > patience) back_off(self);
   auto cause =
-      self.scope->effective ? self.scope->visible_cause() : std::make_shared<const CancelCause>();
+      self.cancel_pending ? self.scope->visible_cause() : std::make_shared<const CancelCause>();
   throw CancelledAccess::make(std::move(cause));
 }
 
@@ -125,6 +136,7 @@ void wake(Waiter& waiter, Wake outcome) noexcept {
   waiter.outcome = outcome;
   TaskControl& task = *waiter.task;
   task.waiter = nullptr;
+  task.stack_lines = lines_of_a_wait;
   if (task.abandoned) [[unlikely]]
     return;
   task.loop->make_ready(task);
@@ -147,10 +159,10 @@ void Loop::prefetch_next() const noexcept {
   const ReadyNode* next = batch_.front();
   if (next == nullptr || !next->is_task) return;
   constexpr int line = 64;
-  constexpr int lines = 8;
-  const auto* saved = static_cast<const char*>(static_cast<const TaskControl*>(next)->fiber.saved);
-  for (int i = 0; i < lines; ++i) __builtin_prefetch(saved + i * line, 1);
-  __builtin_prefetch(next->next_ready);
+  const auto& task = static_cast<const TaskControl&>(*next);
+  const auto* const saved = static_cast<const char*>(task.fiber.saved);
+  for (int i = 0; i < task.stack_lines; ++i) __builtin_prefetch(saved + i * line, 1);
+  __builtin_prefetch(next->next_ready, 1);
 }
 
 // Whom a task that stops running hands over to directly, as the current one; null: the loop's own

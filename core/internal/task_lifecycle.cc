@@ -15,7 +15,9 @@
 namespace asyncio::detail {
 namespace {
 
-std::atomic<std::uint64_t> next_task_id{1};
+// Loops take numbers by the dozen: one that is shared between threads is dear to count up.
+constexpr std::uint64_t ids_at_once = 64;
+std::atomic<std::uint64_t> first_free_id{1};
 
 // Drops the last reference to a failed task on the loop's thread, which may have to report it.
 struct DisposePost : Post {
@@ -74,20 +76,27 @@ StackPool& Loop::unusual_stacks_of(std::size_t usable_size) {
   return *pool;
 }
 
-void* prepare_task(TaskControl& control, Scope& scope, std::string_view name,
-                   std::size_t stack_size, TaskPriority priority, std::size_t size,
-                   std::size_t alignment) {
-  if (scope.ended) [[unlikely]] {
+namespace {
+
+[[noreturn, gnu::cold]] void refuse_task(const Scope& scope) {
+  if (scope.ended) {
     throw InvalidStateError(
         "create_task in scope '" + scope.name +
         "', which has ended: start tasks while the scope is open, or in an outer one");
   }
+  throw InvalidStateError(
+      "create_task from a thread that is not the loop's: use call_soon_threadsafe(...) and "
+      "create the task there");
+}
+
+}  // namespace
+
+void* prepare_task(TaskControl& control, Scope& scope, std::string_view name,
+                   std::size_t stack_size, TaskPriority priority, std::size_t size,
+                   std::size_t alignment) {
   Loop& loop = scope.loop;
-  if (!loop.on_own_thread()) [[unlikely]] {
-    throw InvalidStateError(
-        "create_task from a thread that is not the loop's: use call_soon_threadsafe(...) and "
-        "create the task there");
-  }
+  if (scope.ended || (running_loop != &loop && !loop.on_own_thread())) [[unlikely]]
+    refuse_task(scope);
   if (!name.empty()) control.name = name;
   StackPool& pool = loop.stacks_of(stack_size);
   control.fiber.top = pool.acquire();
@@ -97,7 +106,7 @@ void* prepare_task(TaskControl& control, Scope& scope, std::string_view name,
   control.own_scope.task = &control;
   control.own_scope.is_task = true;
   control.own_scope.parent = &scope;
-  control.scope = &control.own_scope;
+  control.set_scope(control.own_scope);
   control.priority = static_cast<std::uint8_t>(priority);
   if constexpr (under_asan)
     recycle_stack_memory(control.fiber.top - control.fiber.size, control.fiber.size);
@@ -112,25 +121,39 @@ void abandon_prepared(TaskControl& control) noexcept {
   control.loop = nullptr;
 }
 
+namespace {
+
+// In a scope that is being cancelled, or may not go on.
+[[gnu::cold]] void start_cancelled(TaskControl& control, const Scope& scope,
+                                   const TaskControl* maker) noexcept {
+  // Made by a cleanup that no cancel may reach: nor may one that was there before reach it (C33).
+  if (maker != nullptr && (maker->no_cancel != 0 || control.loop->unwinding())) {
+    control.own_scope.shield = true;
+  } else if (scope.joining) {
+    cancel_node(control.own_scope, CancelReason::parent, "its scope is ending");
+  }
+  refresh_effective(control.own_scope);
+}
+
+}  // namespace
+
 void start_task(TaskControl& control) noexcept {
   Loop& loop = *control.loop;
   Scope& scope = static_cast<Scope&>(*control.own_scope.parent);
   make_fiber(control.fiber, static_cast<std::byte*>(control.closure));
-  control.id = next_task_id.fetch_add(1, std::memory_order_relaxed);
+  control.id = loop.next_task_id();
   scope.child_started(control.own_scope);
   TaskControl* maker = loop.current_task();
   if (maker != nullptr && maker->context != nullptr) control.context = maker->context->inherit();
-  if (scope.effective || scope.joining) [[unlikely]] {
-    // Made by a cleanup that no cancel may reach: nor may one that was there before reach it (C33).
-    if (maker != nullptr && (maker->no_cancel != 0 || loop.unwinding())) {
-      control.own_scope.shield = true;
-    } else if (scope.joining) {
-      cancel_node(control.own_scope, CancelReason::parent, "its scope is ending");
-    }
-    refresh_effective(control.own_scope);
-  }
+  if (scope.effective || scope.joining) [[unlikely]]
+    start_cancelled(control, scope, maker);
   loop.task_created(control);
   loop.make_ready(control);
+}
+
+void Loop::take_task_ids() noexcept {
+  next_id_ = first_free_id.fetch_add(ids_at_once, std::memory_order_relaxed);
+  end_of_ids_ = next_id_ + ids_at_once;
 }
 
 void Loop::task_created(TaskControl& task) noexcept {
@@ -143,7 +166,8 @@ void Loop::task_created(TaskControl& task) noexcept {
 // ---- Running ---------------------------------------------------------------------------------------
 
 TimePoint Loop::stamp() noexcept {
-  if (reactor_.clock() != nullptr || options_.debug) return stamp_ = reactor_.now();
+  if (exact_stamps_) [[unlikely]]
+    return stamp_ = reactor_.now();
   timespec coarse{};
   ::clock_gettime(CLOCK_MONOTONIC_COARSE, &coarse);
   const std::int64_t tick = coarse.tv_sec * 1'000'000'000 + coarse.tv_nsec;
@@ -202,19 +226,23 @@ void Loop::task_ended(TaskControl& task, TaskState end) noexcept {
   Scope& scope = static_cast<Scope&>(*task.own_scope.parent);
   scope.child_ended(task);
   if (end == TaskState::failed && !task.observed) scope.failed.push_back(task.own_scope);
-  if (task.done_callbacks != nullptr) [[unlikely]] {
-    for (auto& callback : *task.done_callbacks) schedule_done_callback(*this, std::move(callback));
-    task.done_callbacks.reset();
-  }
+  if (task.done_callbacks != nullptr) [[unlikely]]
+    schedule_done_callbacks(task);
   --alive_count_;
   if (&task == main_) slice_ = 0;  // whoever is ready has one turn more, no slice of them
-  dying_ = task.fiber;
-  task.fiber = {};
+  StackPool& stacks = stacks_of(task.fiber.size);
+  std::byte* const top = task.fiber.top;
+  if constexpr (under_asan || under_tsan) dying_ = task.fiber;
   current_ = nullptr;  // what the result's destructor does happens in no task
   task.drop_ref();
   // The pool touches no stack memory, so the stack may go back while we are still on it.
-  stacks_of(dying_.size).release(dying_.top);
+  stacks.release(top);
   leave(dying_);
+}
+
+[[gnu::cold]] void Loop::schedule_done_callbacks(TaskControl& task) noexcept {
+  for (auto& callback : *task.done_callbacks) schedule_done_callback(*this, std::move(callback));
+  task.done_callbacks.reset();
 }
 
 // ---- Ending ----------------------------------------------------------------------------------------
@@ -230,22 +258,24 @@ void TaskControl::mark_observed() noexcept {
   if (is_failure(state())) own_scope.unlink();
 }
 
-void TaskControl::last_ref_gone() noexcept {
-  if (state() == TaskState::failed) {
-    if (!inbox->on_owners_thread()) {
-      // Whether somebody has looked is for the loop's thread to know, and its lists may name us.
-      auto post = std::make_unique<DisposePost>(*this);
-      if (inbox->push(*post)) {
-        static_cast<void>(post.release());
-        return;
-      }
-    } else if (!observed) {
-      mark_observed();
-      loop->report("task '" + display_name() + "' failed and nobody awaited it", exception, this);
-      drop_ref();  // not delete: the handler may have kept a handle
-      return;
-    }
+[[gnu::cold]] bool TaskControl::failure_goes_on() noexcept {
+  if (!inbox->on_owners_thread()) {
+    // Whether somebody has looked is for the loop's thread to know, and its lists may name us.
+    auto post = std::make_unique<DisposePost>(*this);
+    if (!inbox->push(*post)) return false;
+    static_cast<void>(post.release());
+    return true;
   }
+  if (observed) return false;
+  mark_observed();
+  loop->report("task '" + display_name() + "' failed and nobody awaited it", exception, this);
+  drop_ref();  // not delete: the handler may have kept a handle
+  return true;
+}
+
+void TaskControl::last_ref_gone() noexcept {
+  if (state() == TaskState::failed && failure_goes_on()) [[unlikely]]
+    return;
   delete this;
 }
 

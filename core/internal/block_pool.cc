@@ -1,0 +1,174 @@
+#include <asyncio/core/internal/block_pool.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <new>
+
+#ifdef ASYNCIO_HAVE_VALGRIND
+#include <valgrind/valgrind.h>
+#endif
+
+#include <asyncio/core/detail/task_control.h>
+#include <asyncio/core/internal/loop.h>
+#include <asyncio/core/internal/sanitizers.h>
+
+namespace asyncio::detail {
+namespace {
+
+constexpr std::size_t trim_batch = 1024;  // blocks given back in one call: bounds its time
+
+// A slab begins at a multiple of this, so a block finds it.  It is a line shorter, which leaves malloc
+// room for its own words: then slabs can lie side by side.
+constexpr std::size_t slab_alignment = 64 * 1024;
+constexpr std::size_t slab_size = slab_alignment - BlockPool::line;
+
+bool watched() noexcept {
+#ifdef ASYNCIO_HAVE_VALGRIND
+  return under_asan || under_tsan || RUNNING_ON_VALGRIND != 0;
+#else
+  return under_asan || under_tsan;
+#endif
+}
+
+bool is_pooled(std::size_t size, std::align_val_t alignment) noexcept {
+  return size <= BlockPool::largest && static_cast<std::size_t>(alignment) <= BlockPool::line;
+}
+
+constinit thread_local bool pool_is_gone = false;
+
+}  // namespace
+
+// Goes when no block of it is left, with whoever gives back the last one.
+struct BlockPool::Slab {
+  // While blocks are cut from it, as many stand here as there never can be.
+  static constexpr std::uint32_t being_cut = slab_size / line;
+
+  explicit Slab(std::uint32_t blocks) noexcept : left(blocks) {}
+  static Slab* make(std::size_t size, std::uint32_t blocks) {
+    return ::new (::operator new(size, std::align_val_t{slab_alignment})) Slab{blocks};
+  }
+  static Slab& of(void* block) noexcept {
+    const auto address = reinterpret_cast<std::uintptr_t>(block);
+    return *reinterpret_cast<Slab*>(address & ~(slab_alignment - 1));
+  }
+  std::byte* begin() noexcept { return reinterpret_cast<std::byte*>(this); }
+  void drop(std::uint32_t blocks) noexcept {
+    if (left.fetch_sub(blocks, std::memory_order_acq_rel) == blocks) {
+      ::operator delete(this, std::align_val_t{slab_alignment});
+    }
+  }
+
+  std::atomic<std::uint32_t> left;
+};
+
+constinit thread_local BlockPool* BlockPool::pool_of_thread = nullptr;
+
+BlockPool* BlockPool::make() {
+  if (pool_is_gone || watched()) return nullptr;
+  struct Owner {
+    Owner() { pool_of_thread = pool.get(); }
+    ~Owner() {
+      pool_of_thread = nullptr;
+      pool_is_gone = true;
+    }
+    Owner(const Owner&) = delete;
+    Owner& operator=(const Owner&) = delete;
+    std::unique_ptr<BlockPool> pool = std::make_unique<BlockPool>();
+  };
+  thread_local const Owner owner;
+  return owner.pool.get();
+}
+
+BlockPool::~BlockPool() {
+  shrink(0);
+  leave_slab();
+}
+
+void* BlockPool::cut(std::size_t size) {
+  const std::size_t whole = (index_of(size) + 1) * line;
+  if (slab_ == nullptr || used_ + whole > slab_size) {
+    Slab* const fresh = Slab::make(slab_size, Slab::being_cut);
+    leave_slab();
+    slab_ = fresh;
+    used_ = line;
+    cut_ = 0;
+  }
+  void* const block = slab_->begin() + used_;
+  used_ += whole;
+  ++cut_;
+  return block;
+}
+
+void BlockPool::leave_slab() noexcept {
+  if (slab_ != nullptr) slab_->drop(Slab::being_cut - cut_);
+}
+
+void* BlockPool::allocate_alone(std::size_t size) {
+  return Slab::make(line + size, 1)->begin() + line;
+}
+
+void BlockPool::give_back(void* block) noexcept { Slab::of(block).drop(1); }
+
+bool BlockPool::grow(std::vector<void*>& blocks) noexcept {
+  try {
+    blocks.reserve(std::max<std::size_t>(blocks.size() * 2, keep_warm));
+    return true;
+  } catch (const std::bad_alloc&) {
+    return false;
+  }
+}
+
+void BlockPool::give_back(std::size_t keep, std::size_t most) noexcept {
+  for (std::vector<void*>& blocks : free_) {
+    for (; !blocks.empty() && count_ > keep && most != 0; --count_, --most) {
+      give_back(blocks.back());
+      blocks.pop_back();
+    }
+  }
+}
+
+std::optional<TimePoint> BlockPool::trim(TimePoint now) noexcept {
+  if (count_ <= keep_warm) {
+    watch_.stop();
+    return std::nullopt;
+  }
+  if (!watch_.period_is_over(now, count_)) return watch_.period_end();
+  const std::size_t idle = std::min(watch_.idle(), count_ - keep_warm);
+  give_back(count_ - idle, trim_batch);
+  if (idle > trim_batch) {
+    watch_.taken(idle - trim_batch);
+    return now + IdleWatch::pause;
+  }
+  if (count_ <= keep_warm) {
+    watch_.stop();
+    return std::nullopt;
+  }
+  watch_.restart(now, count_);
+  return watch_.period_end();
+}
+
+void* TaskControl::operator new(std::size_t size, std::align_val_t alignment) {
+  if (!is_pooled(size, alignment)) [[unlikely]]
+    return ::operator new(size, alignment);
+  BlockPool* pool = BlockPool::of_this_thread();
+  if (pool == nullptr) [[unlikely]]
+    pool = BlockPool::make();
+  return pool != nullptr ? pool->acquire(size) : BlockPool::allocate_alone(size);
+}
+
+void TaskControl::operator delete(void* memory, std::size_t size,
+                                  std::align_val_t alignment) noexcept {
+  if (!is_pooled(size, alignment)) [[unlikely]]
+    return ::operator delete(memory, size, alignment);
+  // Without a loop nothing would ever trim what a thread keeps.
+  BlockPool* const pool = BlockPool::of_this_thread();
+  if (pool != nullptr && (running_loop != nullptr || pool->free_count() < BlockPool::keep_warm)) {
+    pool->release(memory, size);
+  } else {
+    BlockPool::give_back(memory);
+  }
+}
+
+}  // namespace asyncio::detail
