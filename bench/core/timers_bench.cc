@@ -1,7 +1,7 @@
 // Timers: made, cancelled, moved and fired while many others are pending.
 //
 // asyncio is EventLoop::call_later, which allocates a callback and gives a name that is never reused;
-// the raw timers are structs that the program owns.  core.timer_heap compares like with like.
+// the raw timers are structs that the program owns.  core.timer_queue compares like with like.
 #include <cstddef>
 #include <vector>
 

@@ -1,4 +1,4 @@
-// A deadline in the loop's timer heap.  Lives where its owner lives: often on a parked task's stack.
+// A deadline in the loop's timer queue.  Lives where its owner lives: often on a parked task's stack.
 #pragma once
 
 #include <cstdint>
@@ -20,7 +20,7 @@ struct TimerNode {
   void (*fire)(TimerNode&);
   TimePoint deadline{};
   std::uint64_t sequence = 0;      ///< order of arming: breaks ties, and tells this turn's timers
-  std::uint32_t slot = not_armed;  ///< what the heap knows it by
+  std::uint32_t slot = not_armed;  ///< what the queue knows it by
 };
 
 }  // namespace asyncio::detail

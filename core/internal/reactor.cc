@@ -203,11 +203,11 @@ void Reactor::hold_callbacks(bool hold) {
 
 void Reactor::fire_due(TimePoint now, std::uint64_t limit, const bool& stop) {
   struct BringBack {
-    TimerHeap& timers;
+    TimerQueue& timers;
     ~BringBack() { timers.bring_back(); }
   } bring_back{timers_};
-  while (!stop && !timers_.empty() && timers_.earliest() <= now) {
-    TimerNode& node = timers_.top();
+  for (TimerNode* due = nullptr; !stop && (due = timers_.due(now)) != nullptr;) {
+    TimerNode& node = *due;
     if (node.sequence >= limit) {
       timers_.set_aside(node);  // armed in this turn, due already: next turn
       continue;

@@ -14,7 +14,7 @@
 #include <asyncio/core/detail/waiter.h>
 #include <asyncio/core/event_loop_interface.h>
 #include <asyncio/core/internal/inbox.h>
-#include <asyncio/core/internal/timer_heap.h>
+#include <asyncio/core/internal/timer_queue.h>
 #include <asyncio/core/test_clock.h>
 #include <asyncio/core/timer_id.h>
 #include <asyncio/core/unique_function.h>
@@ -44,7 +44,7 @@ class Reactor final : public ReadySink {
   void set_clock(TestClock* clock) noexcept { clock_ = clock; }
   TestClock* clock() const noexcept { return clock_; }
 
-  TimerHeap& timers() noexcept { return timers_; }
+  TimerQueue& timers() noexcept { return timers_; }
   TimerId add_callback(TimePoint first, Duration interval, bool persistent,
                        UniqueFunction<void()> callback);
   bool remove_callback(TimerId id) noexcept;
@@ -138,7 +138,7 @@ class Reactor final : public ReadySink {
 
   EventLoopInterface& backend_;
   TestClock* clock_ = nullptr;
-  TimerHeap timers_;
+  TimerQueue timers_;
   std::unordered_map<std::uint64_t, std::unique_ptr<CallbackTimer>> callbacks_;
   std::uint64_t next_callback_ = 1;
   std::vector<TimerNode*> held_;

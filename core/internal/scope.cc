@@ -153,7 +153,7 @@ void end_groups_below(ScopeNode& node, TaskControl& self) {
 }
 
 void Scope::set_deadline(TimePoint when) {
-  TimerHeap& timers = loop.reactor().timers();
+  TimerQueue& timers = loop.reactor().timers();
   timers.disarm(deadline);
   if (when == TimePoint::max() || cancel_called || ended) {
     deadline.deadline = when;

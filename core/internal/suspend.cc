@@ -123,7 +123,7 @@ Wake suspend(TaskControl& self, Waiter& waiter) {
 
 Wake suspend_until(TaskControl& self, Waiter& waiter, TimePoint deadline) {
   DeadlineTimer timer{waiter};
-  TimerHeap& timers = self.loop->reactor().timers();
+  TimerQueue& timers = self.loop->reactor().timers();
   timers.arm(timer, deadline);
   const Wake outcome = suspend(self, waiter);
   timers.disarm(timer);
@@ -154,7 +154,7 @@ void spend_budget(TaskControl& self) {
 
 // What comes next lies in no cache if tasks are many: it is fetched while this one runs.  That is the
 // stack from the saved registers upwards, as far as waits are deep, and the control block after that.
-// Measured: more of either is slower.
+// Measured: more of either is slower; a yield needs less than a wait.
 void Loop::prefetch_next() const noexcept {
   const ReadyNode* next = batch_.front();
   if (next == nullptr || !next->is_task) return;

@@ -1,0 +1,279 @@
+// Every deadline of a loop.  Most I/O timeouts are disarmed long before they pass, so those that are not
+// due soon are only kept apart by when they will be: arming and disarming one is a link in a list.
+//
+// What is due within milliseconds lies in a four-way heap, the rest in a hierarchical wheel: lists of
+// deadlines by 8 ms, by 0.5 s, by 34 s and by 37 minutes, and one for what is later than 39 hours.  As
+// time goes on, lists come down level by level, and into the heap (Varghese and Lauck, SOSP 1987).
+//
+// Nodes lie scattered, each on a page of its own if it is on a parked task's stack, so the queue works
+// without looking at them: what it knows of each is in one dense table.  (Places written into the nodes
+// themselves cost eight page walks for each timer that fired.)
+#pragma once
+
+#include <array>
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include <asyncio/core/detail/timer_node.h>
+#include <asyncio/core/time.h>
+
+namespace asyncio::detail {
+
+/// Orders nodes by (deadline, sequence): equal deadlines come in the order they were armed.
+class TimerQueue {
+ public:
+  bool empty() const noexcept { return size_ == 0; }
+  std::size_t size() const noexcept { return size_; }
+
+  /// When due() may have something: the earliest deadline, or a time before it, but after the last
+  /// due(now), if very many have about that one.  TimePoint::max() if empty.
+  TimePoint earliest() noexcept {
+    if (near_size_ != 0) return entry(root).deadline;
+    return size_ == 0 ? TimePoint::max() : earliest_far();
+  }
+
+  /// The first of those whose deadline is not after `now`, or null.
+  TimerNode* due(TimePoint now) noexcept {
+    if (tick_of(now) >= horizon_) advance(tick_of(now) + 1);
+    if (near_size_ == 0 || entry(root).deadline > now) return nullptr;
+    return records_[entry(root).slot].node;
+  }
+  /// Fetches the nodes that are likely to be due next.
+  void prefetch_next() const noexcept {
+    for (std::size_t child = first_child_of(root); child < first_child_of(root) + arity; ++child) {
+      if (child < end()) __builtin_prefetch(records_[entry(child).slot].node);
+    }
+  }
+
+  /// The sequence number the next armed node gets: nodes below it were armed before now.
+  std::uint64_t next_sequence() const noexcept { return next_sequence_; }
+
+  /// Requires: not armed.  May throw std::bad_alloc.
+  void arm(TimerNode& node, TimePoint deadline) {
+    node.slot = take_slot();
+    node.deadline = deadline;
+    node.sequence = next_sequence_++;
+    take_in(node);
+  }
+  /// As arm(), for a node that was armed before and keeps its deadline and its place among equals.
+  void rearm_as_is(TimerNode& node) {
+    node.slot = take_slot();
+    take_in(node);
+  }
+
+  /// Out of sight, though armed, until bring_back(): it may be disarmed, and its owner may go.
+  void set_aside(TimerNode& node) {
+    aside_.push_back(node.slot);  // may throw: nothing has changed then
+    leave(records_[node.slot]);
+    records_[node.slot].set(static_cast<std::uint32_t>(aside_.size() - 1), in_aside);
+  }
+  void bring_back() noexcept;
+
+  /// Harmless for a node that is not armed.
+  void disarm(TimerNode& node) noexcept {
+    if (!node.armed()) return;
+    Record& record = records_[node.slot];
+    if (record.second == in_aside) [[unlikely]] {
+      aside_[record.first] = nowhere;
+    } else {
+      leave(record);
+    }
+    record.set(free_slot_, nowhere);
+    free_slot_ = node.slot;
+    node.slot = TimerNode::not_armed;
+  }
+
+ private:
+  /// What is known of a node, by its slot; the first ones are the heads of the wheel's lists.
+  struct alignas(32) Record {
+    TimerNode* node;
+    std::uint64_t sequence;
+    TimePoint deadline;
+    // In a list, the slots before and after it.  Else `second` tells where it is, and `first` its
+    // place there, or of a free slot the next one.
+    std::uint32_t first;
+    std::uint32_t second;
+    void set(std::uint32_t a, std::uint32_t b) noexcept {
+      first = a;
+      second = b;
+    }
+  };
+  static constexpr std::uint32_t nowhere = static_cast<std::uint32_t>(-1);
+  static constexpr std::uint32_t in_heap = nowhere - 1;
+  static constexpr std::uint32_t in_aside = nowhere - 2;
+
+  std::uint32_t take_slot() {
+    if (free_slot_ == nowhere) [[unlikely]]
+      grow();
+    const std::uint32_t slot = free_slot_;
+    free_slot_ = records_[slot].first;
+    return slot;
+  }
+  void grow();
+
+  void take_in(TimerNode& node) noexcept {
+    Record& record = records_[node.slot];
+    record.node = &node;
+    record.sequence = node.sequence;
+    record.deadline = node.deadline;
+    enter(node.slot);
+  }
+  void enter(std::uint32_t slot) noexcept {
+    ++size_;
+    const Record& record = records_[slot];
+    const std::uint64_t tick = tick_of(record.deadline);
+    if (tick < horizon_) {
+      push(slot);
+    } else {
+      link(slot, tick);
+      if (record.deadline < far_earliest_) far_earliest_ = record.deadline;
+    }
+  }
+  void leave(const Record& record) noexcept {
+    --size_;
+    if (record.second == in_heap) {
+      remove(record.first);
+    } else {
+      records_[record.first].second = record.second;
+      records_[record.second].first = record.first;
+      if (record.deadline <= far_earliest_) far_earliest_ = unknown;
+    }
+  }
+
+  // ---- The wheel -----------------------------------------------------------------------------------
+
+  static constexpr unsigned tick_bits = 23;  // of nanoseconds: 8.4 ms
+  static constexpr unsigned level_bits = 6;
+  static constexpr unsigned levels = 4;
+  static constexpr std::uint64_t lists = std::uint64_t{1} << level_bits;  // in each level
+  static constexpr std::uint32_t beyond = levels * lists;  // the head of what no level reaches
+  static constexpr std::uint32_t heads = beyond + 1;
+  static constexpr TimePoint unknown = TimePoint::min();
+
+  /// Also for times before the clock's beginning.
+  static constexpr std::uint64_t tick_of(TimePoint time) noexcept {
+    const auto since = static_cast<std::uint64_t>(time.time_since_epoch().count());
+    return (since ^ (std::uint64_t{1} << 63)) >> tick_bits;
+  }
+  static constexpr TimePoint begin_of(std::uint64_t tick) noexcept {
+    const std::uint64_t since = (tick << tick_bits) ^ (std::uint64_t{1} << 63);
+    return TimePoint{Duration{static_cast<std::int64_t>(since)}};
+  }
+  /// The list of `tick` is in the lowest level where it and the horizon are in the same round.
+  void link(std::uint32_t slot, std::uint64_t tick) noexcept {
+    const auto level =
+        (static_cast<unsigned>(std::bit_width((tick ^ horizon_) | 1)) - 1) / level_bits;
+    std::uint32_t head = beyond;
+    if (level < levels) [[likely]] {
+      const std::uint64_t index = (tick >> (level * level_bits)) % lists;
+      occupied_[level] |= std::uint64_t{1} << index;
+      head = static_cast<std::uint32_t>(level * lists + index);
+    }
+    const std::uint32_t last = records_[head].first;
+    records_[slot].set(last, head);
+    records_[last].second = slot;
+    records_[head].first = slot;
+  }
+  struct Place {
+    unsigned level;
+    std::uint64_t begin;  ///< the list's first tick
+  };
+  Place first_list() noexcept;
+  std::uint32_t head_of(const Place& place) const noexcept {
+    return static_cast<std::uint32_t>(place.level * lists +
+                                      (place.begin >> (place.level * level_bits)) % lists);
+  }
+  void advance(std::uint64_t horizon) noexcept;
+  void bring_down(std::uint32_t head) noexcept;
+  TimePoint earliest_far() noexcept;
+
+  // ---- The heap ------------------------------------------------------------------------------------
+
+  struct Entry {
+    TimePoint deadline{};
+    std::uint32_t slot = 0;
+  };
+  // Siblings share a cache line: the root's place is such that children begin at multiples of four.
+  static constexpr std::size_t arity = 4;
+  struct alignas(arity * sizeof(Entry)) Siblings {
+    std::array<Entry, arity> entries;
+  };
+  static constexpr std::size_t root = 3;
+  static constexpr std::size_t parent_of(std::size_t place) noexcept { return place / arity + 2; }
+  static constexpr std::size_t first_child_of(std::size_t place) noexcept {
+    return arity * (place - 2);
+  }
+
+  Entry& entry(std::size_t place) noexcept {
+    return siblings_[place / arity].entries[place % arity];
+  }
+  const Entry& entry(std::size_t place) const noexcept {
+    return siblings_[place / arity].entries[place % arity];
+  }
+  std::size_t end() const noexcept { return root + near_size_; }
+
+  bool before(const Entry& a, const Entry& b) const noexcept {
+    if (a.deadline != b.deadline) return a.deadline < b.deadline;
+    return records_[a.slot].sequence < records_[b.slot].sequence;
+  }
+  void put(std::size_t place, const Entry& moved) noexcept {
+    entry(place) = moved;
+    records_[moved.slot].set(static_cast<std::uint32_t>(place), in_heap);
+  }
+  void push(std::uint32_t slot) noexcept {
+    const std::size_t last = end();
+    ++near_size_;
+    sift_up(last, {records_[slot].deadline, slot});
+  }
+  void remove(std::size_t hole) noexcept {
+    --near_size_;
+    if (hole == end()) return;
+    const Entry last = entry(end());
+    if (hole > root && before(last, entry(parent_of(hole)))) {
+      sift_up(hole, last);
+    } else {
+      sift_down(hole, last);
+    }
+  }
+  void sift_up(std::size_t hole, const Entry& moved) noexcept {
+    while (hole > root && before(moved, entry(parent_of(hole)))) {
+      put(hole, entry(parent_of(hole)));
+      hole = parent_of(hole);
+    }
+    put(hole, moved);
+  }
+  void sift_down(std::size_t hole, const Entry& moved) noexcept {
+    for (;;) {
+      const std::size_t first = first_child_of(hole);
+      if (first >= end()) break;
+      const std::size_t last = first + arity < end() ? first + arity : end();
+      std::size_t best = first;
+      for (std::size_t child = first + 1; child < last; ++child) {
+        if (before(entry(child), entry(best))) best = child;
+      }
+      if (!before(entry(best), moved)) break;
+      put(hole, entry(best));
+      hole = best;
+    }
+    put(hole, moved);
+  }
+
+  std::vector<Record> records_;
+  std::uint32_t free_slot_ = nowhere;
+  std::size_t size_ = 0;  ///< in the heap and in the wheel
+  std::uint64_t next_sequence_ = 1;
+
+  std::vector<Siblings> siblings_;
+  std::size_t near_size_ = 0;
+
+  /// Ticks before it are in the heap, others in the wheel.
+  std::uint64_t horizon_ = tick_of(TimePoint{});
+  std::array<std::uint64_t, levels> occupied_{};  ///< bit n: list n may have something
+  TimePoint far_earliest_ = TimePoint::max();     ///< what earliest_far() has found, or unknown
+
+  std::vector<std::uint32_t> aside_;
+};
+
+}  // namespace asyncio::detail
