@@ -24,16 +24,19 @@ constexpr std::size_t trim_batch = 1024;  // blocks given back in one call: boun
 constexpr std::size_t slab_alignment = 64 * 1024;
 constexpr std::size_t slab_size = slab_alignment - BlockPool::line;
 
-bool watched() noexcept {
+// Who looks for errors in memory wants to see each block come and go.  The same for the whole process.
+bool is_watched() noexcept {
 #ifdef ASYNCIO_HAVE_VALGRIND
-  return under_asan || under_tsan || RUNNING_ON_VALGRIND != 0;
+  static const bool by_valgrind = RUNNING_ON_VALGRIND != 0;
+  return under_asan || under_tsan || by_valgrind;
 #else
   return under_asan || under_tsan;
 #endif
 }
 
 bool is_pooled(std::size_t size, std::align_val_t alignment) noexcept {
-  return size <= BlockPool::largest && static_cast<std::size_t>(alignment) <= BlockPool::line;
+  return size <= BlockPool::largest && static_cast<std::size_t>(alignment) <= BlockPool::line &&
+         !is_watched();
 }
 
 constinit thread_local bool pool_is_gone = false;
@@ -47,7 +50,7 @@ struct BlockPool::Slab {
 
   explicit Slab(std::uint32_t blocks) noexcept : left(blocks) {}
   static Slab* make(std::size_t size, std::uint32_t blocks) {
-    return ::new (::operator new(size, std::align_val_t{slab_alignment})) Slab{blocks};
+    return ::new (::operator new (size, std::align_val_t{slab_alignment})) Slab{blocks};
   }
   static Slab& of(void* block) noexcept {
     const auto address = reinterpret_cast<std::uintptr_t>(block);
@@ -56,7 +59,7 @@ struct BlockPool::Slab {
   std::byte* begin() noexcept { return reinterpret_cast<std::byte*>(this); }
   void drop(std::uint32_t blocks) noexcept {
     if (left.fetch_sub(blocks, std::memory_order_acq_rel) == blocks) {
-      ::operator delete(this, std::align_val_t{slab_alignment});
+      ::operator delete (this, std::align_val_t{slab_alignment});
     }
   }
 
@@ -66,7 +69,7 @@ struct BlockPool::Slab {
 constinit thread_local BlockPool* BlockPool::pool_of_thread = nullptr;
 
 BlockPool* BlockPool::make() {
-  if (pool_is_gone || watched()) return nullptr;
+  if (pool_is_gone) return nullptr;
   struct Owner {
     Owner() { pool_of_thread = pool.get(); }
     ~Owner() {

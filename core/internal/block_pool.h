@@ -26,8 +26,7 @@ class BlockPool {
 
   /// Null before the thread's first make(), and once its own variables are being destroyed.
   static BlockPool* of_this_thread() noexcept { return pool_of_thread; }
-  /// This thread's pool.  Null if there can be none: the thread is ending, or somebody who looks for
-  /// errors in memory wants to see each block come and go.
+  /// This thread's pool.  Null if there can be none any more, as the thread is ending.
   /// Throws: std::bad_alloc.
   static BlockPool* make();
 

@@ -431,63 +431,85 @@ bool Reactor::abort_fd_wait(Waiter& waiter) noexcept {
   return true;
 }
 
+inline bool Reactor::is_trusted(const TaskControl& self, int fd,
+                                Direction direction) const noexcept {
+  if (fd < 0 || static_cast<std::size_t>(fd) >= fds_.size()) return false;
+  const FdEntry& entry = fds_[static_cast<std::size_t>(fd)];
+  const int slot = static_cast<int>(direction);
+  return any(entry.registered & interest_of(direction)) && entry.last_task[slot] == self.id &&
+         entry.waiter[slot] == nullptr;
+}
+
+// Of the common path each line of the parked stack counts, so what is rare is kept out of wait_fd().
+
+bool Reactor::watch_afresh(TaskControl& self, int fd, Direction direction, const char* call) {
+  struct stat info {};
+  // Of a number that only names a path, one mechanism says EBADF, one that it is ready, and libev
+  // ends the process.
+  const int flags = ::fcntl(fd, F_GETFL);
+  const bool only_a_path = flags >= 0 && (flags & O_PATH) != 0;
+  if (flags < 0 || only_a_path || ::fstat(fd, &info) != 0) {
+    const int error = only_a_path ? EBADF : errno;
+    throw FdError(fd_text(call, fd) + ": " + std::strerror(error) +
+                      "; wait on a descriptor that is open, and call notify_closing(fd) before "
+                      "closing one that may be waited on",
+                  error);
+  }
+  if (static_cast<std::size_t>(fd) >= fds_.size())
+    fds_.resize(std::max<std::size_t>(static_cast<std::size_t>(fd) + 1, fds_.size() * 2));
+  FdEntry& entry = fds_[static_cast<std::size_t>(fd)];
+  const int slot = static_cast<int>(direction);
+  const bool same_file = entry.device == info.st_dev && entry.inode == info.st_ino;
+  if (!same_file) wake_dead(fd);  // their file is gone; this one is not theirs
+  if (entry.waiter[slot] != nullptr) {
+    throw BusyError(fd_text(call, fd) + ": task '" + entry.waiter[slot]->task->display_name() +
+                    "' already waits for that; one task at a time may wait on a descriptor in "
+                    "one direction");
+  }
+  entry.device = info.st_dev;
+  entry.inode = info.st_ino;
+  const bool always_ready = S_ISREG(info.st_mode) || S_ISDIR(info.st_mode);
+  if (!always_ready) {
+    const Interest wanted = interest_of(direction);
+    const Interest before = same_file ? entry.registered : Interest::none;
+    const int error = backend_.watch(fd, before | wanted);
+    if (error != 0 && error != EPERM) {
+      backend_.watch(fd, Interest::none);
+      forget(fd);
+      throw FdError(fd_text(call, fd) + ": " + std::strerror(error), error);
+    }
+    entry.registered = error == 0 ? before | wanted : Interest::none;
+    entry.unclaimed = 0;
+  }
+  if (always_ready || !any(entry.registered)) return false;
+  entry.last_task[slot] = self.id;
+  return true;
+}
+
+void Reactor::throw_broken(const TaskControl& self, int fd, bool dead, const char* call) {
+  if (dead) {
+    throw FdError(fd_text(call, fd) + ": " + std::strerror(EBADF) +
+                      "; it was closed while task '" + self.display_name() +
+                      "' waited on it: call notify_closing(fd) before close(fd)",
+                  EBADF);
+  }
+  throw ClosedError(fd_text(call, fd) + ": closed by notify_closing while task '" +
+                    self.display_name() + "' waited on it");
+}
+
 Wake Reactor::wait_fd(TaskControl& self, int fd, Direction direction, const TimePoint* deadline,
                       const char* call) {
   const int slot = static_cast<int>(direction);
-  const Interest wanted = interest_of(direction);
-  const bool known = fd >= 0 && static_cast<std::size_t>(fd) < fds_.size();
-  const bool trusted = known && any(fds_[static_cast<std::size_t>(fd)].registered & wanted) &&
-                       fds_[static_cast<std::size_t>(fd)].last_task[slot] == self.id &&
-                       fds_[static_cast<std::size_t>(fd)].waiter[slot] == nullptr;
-  if (!trusted) {
-    struct stat info {};
-    // Of a number that only names a path, one mechanism says EBADF, one that it is ready, and libev
-    // ends the process.
-    const int flags = ::fcntl(fd, F_GETFL);
-    const bool only_a_path = flags >= 0 && (flags & O_PATH) != 0;
-    if (flags < 0 || only_a_path || ::fstat(fd, &info) != 0) {
-      const int error = only_a_path ? EBADF : errno;
-      throw FdError(fd_text(call, fd) + ": " + std::strerror(error) +
-                        "; wait on a descriptor that is open, and call notify_closing(fd) before "
-                        "closing one that may be waited on",
-                    error);
-    }
-    if (!known)
-      fds_.resize(std::max<std::size_t>(static_cast<std::size_t>(fd) + 1, fds_.size() * 2));
-    FdEntry& entry = fds_[static_cast<std::size_t>(fd)];
-    const bool same_file = entry.device == info.st_dev && entry.inode == info.st_ino;
-    if (!same_file) wake_dead(fd);  // their file is gone; this one is not theirs
-    if (entry.waiter[slot] != nullptr) {
-      throw BusyError(fd_text(call, fd) + ": task '" + entry.waiter[slot]->task->display_name() +
-                      "' already waits for that; one task at a time may wait on a descriptor in "
-                      "one direction");
-    }
-    entry.device = info.st_dev;
-    entry.inode = info.st_ino;
-    const bool always_ready = S_ISREG(info.st_mode) || S_ISDIR(info.st_mode);
-    if (!always_ready) {
-      const Interest before = same_file ? entry.registered : Interest::none;
-      const int error = backend_.watch(fd, before | wanted);
-      if (error != 0 && error != EPERM) {
-        backend_.watch(fd, Interest::none);
-        forget(fd);
-        throw FdError(fd_text(call, fd) + ": " + std::strerror(error), error);
-      }
-      entry.registered = error == 0 ? before | wanted : Interest::none;
-      entry.unclaimed = 0;
-    }
-    if (always_ready || !any(entry.registered)) {  // what epoll refuses never has to be waited for
-      self.loop->yield(self);
-      return Wake::completed;
-    }
-    entry.last_task[slot] = self.id;
-  } else {
+  if (is_trusted(self, fd, direction)) [[likely]] {
     FdEntry& entry = fds_[static_cast<std::size_t>(fd)];
     entry.trusted_in = sweeps_;
     if (!entry.unverified) {
       entry.unverified = true;
       unverified_.push_back(fd);
     }
+  } else if (!watch_afresh(self, fd, direction, call)) {
+    self.loop->yield(self);  // what epoll refuses never has to be waited for
+    return Wake::completed;
   }
   FdWaiter waiter{fd, direction};
   waiter.abort = &abort_fd_wait;
@@ -495,16 +517,8 @@ Wake Reactor::wait_fd(TaskControl& self, int fd, Direction direction, const Time
   ++fd_waiters_;
   const Wake outcome =
       deadline == nullptr ? suspend(self, waiter) : suspend_until(self, waiter, *deadline);
-  if (outcome == Wake::broken) {
-    if (waiter.dead) {
-      throw FdError(fd_text(call, fd) + ": " + std::strerror(EBADF) +
-                        "; it was closed while task '" + self.display_name() +
-                        "' waited on it: call notify_closing(fd) before close(fd)",
-                    EBADF);
-    }
-    throw ClosedError(fd_text(call, fd) + ": closed by notify_closing while task '" +
-                      self.display_name() + "' waited on it");
-  }
+  if (outcome == Wake::broken) [[unlikely]]
+    throw_broken(self, fd, waiter.dead, call);
   rethrow_cancel(self, outcome);
   return outcome;
 }

@@ -108,7 +108,7 @@ class Reactor final : public ReadySink {
   void dead(int fd) noexcept override;
 
  private:
-  struct FdEntry {
+  struct alignas(64) FdEntry {
     Waiter* waiter[2] = {nullptr, nullptr};
     std::uint64_t last_task[2] = {0, 0};  ///< who waited last: another one means a fresh look
     dev_t device = 0;                     ///< with inode: which file the number stood for
@@ -126,6 +126,13 @@ class Reactor final : public ReadySink {
 
   void arm_timerfd(TimePoint deadline);
   void settle_reports();
+  /// Need nothing be looked at again before `self` waits once more?
+  bool is_trusted(const TaskControl& self, int fd, Direction direction) const noexcept;
+  /// Registers, unless what is there will do.  False: the descriptor never has to be waited for.
+  [[gnu::noinline]] bool watch_afresh(TaskControl& self, int fd, Direction direction,
+                                      const char* call);
+  [[noreturn, gnu::noinline]] static void throw_broken(const TaskControl& self, int fd, bool dead,
+                                                       const char* call);
   void wake_reported() noexcept;
   void verify(int fd) noexcept;
   void sweep(TimePoint now) noexcept;
