@@ -20,7 +20,7 @@ namespace {
 // While work is ready the backend is asked at least this often; it costs a system call.
 constexpr Duration poll_interval = std::chrono::microseconds{50};
 // Direct switches between two looks at the clock, adapted so that they take about slice_time.
-constexpr std::uint32_t longest_slice = 64;
+constexpr std::uint32_t longest_slice = 128;
 constexpr Duration slice_time = std::chrono::microseconds{20};
 // Posts run in one turn.
 constexpr int post_batch = 256;

@@ -52,8 +52,8 @@ TEST_F(LoadConformance, L31_ReadyDataBeatsATimeoutThatHasPassedAlready) {
 }
 
 TEST_F(LoadConformance, L32_ATurnIsOneBatchAndAtMostASliceOfTheNext) {
-  constexpr std::uint64_t tasks = 65;  // one more than a slice: each turn ends within a batch
-  constexpr std::uint64_t slice = 64;
+  constexpr std::uint64_t tasks = 129;  // one more than a slice: each turn ends within a batch
+  constexpr std::uint64_t slice = 128;
   run([&] {
     const LoopStatistics before = loop().statistics();
     std::vector<Task<void>> busy;
