@@ -85,7 +85,7 @@ class ASYNCIO_API ASYNCIO_API_STABLE CancellationScope {
 
   bool shield() const noexcept { return scope_->shield; }
   /// Switching it off delivers what has been kept out, also to a wait in progress.
-  void set_shield(bool shield) noexcept { detail::set_node_shield(*scope_, shield); }
+  void set_shield(bool shield) noexcept { scope_->set_shield(shield); }
 
   /// The living tasks it owns, oldest first.
   std::vector<AnyTask> tasks() const;

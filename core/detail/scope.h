@@ -46,8 +46,6 @@ struct ScopeNode : ListNode {
 ASYNCIO_API void cancel_node(ScopeNode& node, CancelReason reason, std::string text);
 /// Recomputes `effective` from here down, without recursion, and delivers to whoever is parked.
 ASYNCIO_API void refresh_effective(ScopeNode& node) noexcept;
-/// Switches a node's shield and delivers what comes into sight.
-ASYNCIO_API void set_node_shield(ScopeNode& node, bool shield) noexcept;
 
 /// The deadline of a scope.
 struct ScopeTimer : TimerNode {
@@ -78,6 +76,8 @@ struct ASYNCIO_API Scope : ScopeNode {
     return !shield && parent != nullptr && parent->effective;
   }
 
+  /// Delivers what comes into sight.
+  void set_shield(bool on) noexcept;
   /// nullopt-like: TimePoint::max() is never.  In the past: cancels at once.
   void set_deadline(TimePoint when);
 

@@ -19,10 +19,8 @@ namespace {
 
 constexpr std::size_t trim_batch = 1024;  // blocks given back in one call: bounds its time
 
-// A slab begins at a multiple of this, so a block finds it.  It is a line shorter, which leaves malloc
-// room for its own words: then slabs can lie side by side.
-constexpr std::size_t slab_alignment = 64 * 1024;
-constexpr std::size_t slab_size = slab_alignment - BlockPool::line;
+// A slab begins at a multiple of its size, so a block finds it.
+constexpr std::size_t slab_size = std::size_t{64} * 1024;
 
 // Who looks for errors in memory wants to see each block come and go.  The same for the whole process.
 bool is_watched() noexcept {
@@ -50,16 +48,16 @@ struct BlockPool::Slab {
 
   explicit Slab(std::uint32_t blocks) noexcept : left(blocks) {}
   static Slab* make(std::size_t size, std::uint32_t blocks) {
-    return ::new (::operator new (size, std::align_val_t{slab_alignment})) Slab{blocks};
+    return ::new (::operator new (size, std::align_val_t{slab_size})) Slab{blocks};
   }
   static Slab& of(void* block) noexcept {
     const auto address = reinterpret_cast<std::uintptr_t>(block);
-    return *reinterpret_cast<Slab*>(address & ~(slab_alignment - 1));
+    return *reinterpret_cast<Slab*>(address & ~(slab_size - 1));
   }
   std::byte* begin() noexcept { return reinterpret_cast<std::byte*>(this); }
   void drop(std::uint32_t blocks) noexcept {
     if (left.fetch_sub(blocks, std::memory_order_acq_rel) == blocks) {
-      ::operator delete (this, std::align_val_t{slab_alignment});
+      ::operator delete (this, std::align_val_t{slab_size});
     }
   }
 
@@ -101,6 +99,7 @@ void* BlockPool::cut(std::size_t size) {
   void* const block = slab_->begin() + used_;
   used_ += whole;
   ++cut_;
+  ++most_;
   return block;
 }
 
@@ -128,6 +127,7 @@ void BlockPool::give_back(std::size_t keep, std::size_t most) noexcept {
     for (; !blocks.empty() && count_ > keep && most != 0; --count_, --most) {
       give_back(blocks.back());
       blocks.pop_back();
+      most_ = std::max(most_ - 1, keep_warm);
     }
   }
 }
@@ -164,7 +164,7 @@ void* TaskControl::operator new(std::size_t size, std::align_val_t alignment) {
 void TaskControl::operator delete(void* memory, std::size_t size,
                                   std::align_val_t alignment) noexcept {
   if (!is_pooled(size, alignment)) [[unlikely]]
-    return ::operator delete(memory, size, alignment);
+    return ::operator delete(memory, alignment);
   // Without a loop nothing would ever trim what a thread keeps.
   BlockPool* const pool = BlockPool::of_this_thread();
   if (pool != nullptr && (running_loop != nullptr || pool->free_count() < BlockPool::keep_warm)) {

@@ -47,10 +47,11 @@ class BlockPool {
     return block;
   }
 
-  /// Takes back what acquire(size) gave, in this thread or another one.
+  /// Takes back what acquire(size) gave, in this thread or another one.  Keeps no more than this pool
+  /// had to cut itself: where tasks that others made only end, their memory must not pile up.
   void release(void* block, std::size_t size) noexcept {
     std::vector<void*>& blocks = free_[index_of(size)];
-    if (blocks.size() == blocks.capacity() && !grow(blocks)) [[unlikely]]
+    if (count_ >= most_ || (blocks.size() == blocks.capacity() && !grow(blocks))) [[unlikely]]
       return give_back(block);
     blocks.push_back(block);
     ++count_;
@@ -85,9 +86,10 @@ class BlockPool {
   std::array<std::vector<void*>, largest / line> free_;  // back: used last, so warmest
   std::size_t count_ = 0;
   IdleWatch watch_;
-  Slab* slab_ = nullptr;   // the one that blocks are cut from
-  std::size_t used_ = 0;   // bytes of it
-  std::uint32_t cut_ = 0;  // blocks of it
+  std::size_t most_ = keep_warm;  // as many as were cut and not given back, and some more
+  Slab* slab_ = nullptr;          // the one that blocks are cut from
+  std::size_t used_ = 0;          // bytes of it
+  std::uint32_t cut_ = 0;         // blocks of it
 };
 
 }  // namespace asyncio::detail

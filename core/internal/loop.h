@@ -267,6 +267,8 @@ class Loop {
   /// Everything that is ready, of this turn and the next.
   ReadyList take_ready() noexcept;
   ReadyNode* take_ready_callback() noexcept;
+  /// May there be memory that nobody needs?
+  bool pools_are_full() const noexcept;
   TimePoint trim_pools(TimePoint now) noexcept;
 
   EventLoop& face_;

@@ -362,7 +362,7 @@ bool Loop::wait_or_finish() {
     }
   }
   TimePoint until = options_.clock != nullptr ? TimePoint::max() : earliest;
-  if (next_trim_ != TimePoint::max() || default_pool_->free_count() > StackPool::keep_warm) {
+  if (next_trim_ != TimePoint::max() || pools_are_full()) {
     until = std::min(until, trim_pools(Clock::now()));
   }
   if (reactor_.inbox().begin_sleep()) {
@@ -373,6 +373,14 @@ bool Loop::wait_or_finish() {
   }
   last_poll_ = Clock::now();
   return true;
+}
+
+bool Loop::pools_are_full() const noexcept {
+  const BlockPool* const blocks = BlockPool::of_this_thread();
+  return (blocks != nullptr && blocks->free_count() > BlockPool::keep_warm) ||
+         std::any_of(pools_.begin(), pools_.end(), [](const auto& pool) {
+           return pool.second->free_count() > StackPool::keep_warm;
+         });
 }
 
 TimePoint Loop::trim_pools(TimePoint now) noexcept {

@@ -488,8 +488,8 @@ bool Reactor::watch_afresh(TaskControl& self, int fd, Direction direction, const
 
 void Reactor::throw_broken(const TaskControl& self, int fd, bool dead, const char* call) {
   if (dead) {
-    throw FdError(fd_text(call, fd) + ": " + std::strerror(EBADF) +
-                      "; it was closed while task '" + self.display_name() +
+    throw FdError(fd_text(call, fd) + ": " + std::strerror(EBADF) + "; it was closed while task '" +
+                      self.display_name() +
                       "' waited on it: call notify_closing(fd) before close(fd)",
                   EBADF);
   }
@@ -504,8 +504,8 @@ Wake Reactor::wait_fd(TaskControl& self, int fd, Direction direction, const Time
     FdEntry& entry = fds_[static_cast<std::size_t>(fd)];
     entry.trusted_in = sweeps_;
     if (!entry.unverified) {
-      entry.unverified = true;
       unverified_.push_back(fd);
+      entry.unverified = true;
     }
   } else if (!watch_afresh(self, fd, direction, call)) {
     self.loop->yield(self);  // what epoll refuses never has to be waited for

@@ -81,12 +81,6 @@ void cancel_node(ScopeNode& node, CancelReason reason, std::string text) {
   refresh_effective(node);
 }
 
-void set_node_shield(ScopeNode& node, bool shield) noexcept {
-  if (node.shield == shield) return;
-  node.shield = shield;
-  refresh_effective(node);
-}
-
 Scope::Scope(Loop& owner_loop) noexcept : loop(owner_loop), deadline(*this, &deadline_passed) {}
 
 Scope::~Scope() {
@@ -150,6 +144,12 @@ void end_groups_below(ScopeNode& node, TaskControl& self) {
     group.parent = nullptr;
     if (group.on_ended_from_outside != nullptr) group.on_ended_from_outside(group);
   }
+}
+
+void Scope::set_shield(bool on) noexcept {
+  if (shield == on) return;
+  shield = on;
+  if (!ended) refresh_effective(*this);  // else its task may be gone
 }
 
 void Scope::set_deadline(TimePoint when) {

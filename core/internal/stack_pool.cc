@@ -7,6 +7,7 @@
 #include <cstring>
 #include <fstream>
 #include <string>
+#include <utility>
 
 #include <sys/mman.h>
 #include <unistd.h>
@@ -125,7 +126,11 @@ void StackPool::grow() {
   auto* base = static_cast<std::byte*>(memory);
   try {
     free_.resize(total_ + count);
-    slabs_.push_back({base, count * stride_, {}});
+    Slab slab{base, count * stride_, {}};
+#ifdef ASYNCIO_HAVE_VALGRIND
+    slab.valgrind_ids.reserve(count);
+#endif
+    slabs_.push_back(std::move(slab));
   } catch (...) {
     ::munmap(memory, count * stride_);
     throw;

@@ -124,7 +124,14 @@ Wake suspend(TaskControl& self, Waiter& waiter) {
 Wake suspend_until(TaskControl& self, Waiter& waiter, TimePoint deadline) {
   DeadlineTimer timer{waiter};
   TimerQueue& timers = self.loop->reactor().timers();
-  timers.arm(timer, deadline);
+  try {
+    timers.arm(timer, deadline);
+  } catch (const std::bad_alloc&) {
+    waiter.task = &self;
+    if (waiter.abort != nullptr && !waiter.abort(waiter)) return suspend(self, waiter);
+    waiter.unlink();
+    throw;
+  }
   const Wake outcome = suspend(self, waiter);
   timers.disarm(timer);
   return outcome;

@@ -46,7 +46,8 @@ TimerQueue::Place TimerQueue::first_list() noexcept {
       occupied_[level] &= ~(std::uint64_t{1} << index);  // all of it has been disarmed
     }
   }
-  return {levels, 0};
+  constexpr unsigned shift = levels * level_bits;
+  return {levels, ((horizon_ >> shift) + 1) << shift};
 }
 
 // Each of a list goes where it belongs now.
@@ -91,7 +92,7 @@ TimePoint TimerQueue::earliest_far() noexcept {
   TimePoint found = TimePoint::max();
   int left = longest_search;
   for (std::uint32_t slot = records_[head].second; slot != head; slot = records_[slot].second) {
-    if (left-- == 0 && head != beyond) {
+    if (left-- == 0) {
       found = begin_of(first.begin);
       break;
     }

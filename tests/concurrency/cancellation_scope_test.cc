@@ -608,5 +608,19 @@ TEST_F(CancellationScopeTest, C53_TenThousandDeepTreeOfTasksIsCancelledAndJoined
   EXPECT_EQ(0s, elapsed());
 }
 
+TEST_F(CancellationScopeTest, TheShieldOfAScopeWhoseTaskIsGoneIsOnlyAFlag) {
+  run([] {
+    CancellationScope scope;
+    {
+      const auto task = create_task([&] { scope.enter([] {}); });
+      await(task);
+    }
+    scope.set_shield(true);
+    EXPECT_TRUE(scope.shield());
+    scope.set_shield(false);
+    EXPECT_FALSE(scope.shield());
+  });
+}
+
 }  // namespace
 }  // namespace asyncio::test

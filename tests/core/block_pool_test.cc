@@ -111,6 +111,25 @@ TEST(BlockPoolTest, BusyPoolIsNotTrimmed) {
   for (void* block : blocks) BlockPool::give_back(block);
 }
 
+TEST(BlockPoolTest, WhereBlocksOnlyEndTheyDoNotPileUp) {
+  BlockPool maker;
+  BlockPool ender;
+  for (int round = 0; round < 10; ++round) {
+    std::vector<void*> blocks(1000);
+    for (void*& block : blocks) block = maker.acquire(384);
+    for (void* block : blocks) ender.release(block, 384);
+  }
+  EXPECT_EQ(BlockPool::keep_warm, ender.free_count());
+}
+
+TEST(BlockPoolTest, ABurstFitsWhereItWasMade) {
+  BlockPool pool;
+  std::vector<void*> blocks(5000);
+  for (void*& block : blocks) block = pool.acquire(384);
+  for (void* block : blocks) pool.release(block, 384);
+  EXPECT_EQ(blocks.size(), pool.free_count());
+}
+
 // ---- Through tasks ---------------------------------------------------------------------------------
 
 TEST(TaskBlocksTest, HandlesDroppedWhereNoLoopRunsDoNotPileUp) {

@@ -131,6 +131,25 @@ TEST_F(ManyTasksTest, MemoryOfAPeakIsGivenBackWhileTheLoopIdles) {
   });
 }
 
+TEST_F(ManyTasksTest, SoIsThatOfTasksWithStacksOfTheirOwnSize) {
+  const std::size_t count = scaled(20'000);
+  run([&] {
+    Crowd crowd;
+    const std::size_t before = resident_bytes();
+    for (std::size_t i = 0; i < count; ++i) {
+      create_task([&] { crowd.wait(); }, TaskOptions{.stack_size = 64 * 1024});
+    }
+    settle();
+    const std::size_t peak = resident_bytes();
+    crowd.release();
+    settle();
+    for (int i = 0; i < 100 && resident_bytes() > before + (peak - before) / 4; ++i) sleep(100ms);
+    if (!watched()) {
+      EXPECT_LT(resident_bytes(), before + (peak - before) / 4);
+    }
+  });
+}
+
 TEST_F(ManyTasksTest, AHundredThousandYieldersTakeTurns) {
   const std::size_t count = scaled(100'000);
   run([&] {
