@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <initializer_list>
 #include <memory>
 #include <optional>
 #include <set>
@@ -144,6 +145,27 @@ TEST(TaskBlocksTest, HandlesDroppedWhereNoLoopRunsDoNotPileUp) {
   if (const BlockPool* const pool = BlockPool::of_this_thread(); pool != nullptr) {
     EXPECT_LE(pool->free_count(), BlockPool::keep_warm);
   }
+}
+
+TEST(TaskBlocksTest, AYieldNeedsOneLineOfABlockAndAWaitTwo) {
+  run([] {
+    const AnyTask self = current_task();
+    const detail::TaskControl& task = self.control();
+    const auto line_of = [&](const void* member) {
+      return (reinterpret_cast<std::uintptr_t>(member) - reinterpret_cast<std::uintptr_t>(&task)) /
+             BlockPool::line;
+    };
+    for (const void* member : std::initializer_list<const void*>{
+             &task.next_ready, &task.priority, &task.cancel_pending, &task.stack_lines,
+             &task.budget, &task.no_suspend, &task.suspensions, &task.fiber.saved,
+             &task.fiber.caught, &task.fiber.uncaught, &task.fiber.error_number}) {
+      EXPECT_EQ(0U, line_of(member));
+    }
+    for (const void* member : std::initializer_list<const void*>{
+             &task.no_cancel, &task.loop, &task.waiter, &task.scope, &task.uncaught_base}) {
+      EXPECT_LE(line_of(member), 1U);
+    }
+  });
 }
 
 TEST(TaskBlocksTest, AResultMayWantMoreThanALine) {
