@@ -41,7 +41,7 @@ void on_asyncio(State& state, const std::string& backend, const PipesShape& shap
         }
       });
     }
-    asyncio::yield();  // now all of them wait
+    asyncio::sleep(1ms);  // now all of them wait, and are registered: libev does that when it waits
     while (state.KeepRunningBatch(shape.writes)) {
       round_over.clear();
       ring.begin_round();
