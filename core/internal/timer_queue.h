@@ -1,9 +1,10 @@
 // Every deadline of a loop.  Most I/O timeouts are disarmed long before they pass, so those that are not
 // due soon are only kept apart by when they will be: arming and disarming one is a link in a list.
 //
-// What is due within milliseconds lies in a four-way heap, the rest in a hierarchical wheel: lists of
-// deadlines by 8 ms, by 0.5 s, by 34 s and by 37 minutes, and one for what comes after the next multiple of
-// 39 hours.  As time goes on, lists come down level by level, and into the heap (Varghese and Lauck, SOSP 1987).
+// What is due within milliseconds lies in a four-way heap, the rest in a hierarchical wheel (Varghese
+// and Lauck, SOSP 1987): lists of deadlines by 8 ms, by 0.5 s, by 34 s and by 37 minutes, and one for
+// what comes after the next multiple of 39 hours.  As time goes on, lists come down level by level, and
+// into the heap.
 //
 // Nodes lie scattered, each on a page of its own if it is on a parked task's stack, so the queue works
 // without looking at them: what it knows of each is in one dense table.  (Places written into the nodes
