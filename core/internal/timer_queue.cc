@@ -53,9 +53,10 @@ TimerQueue::Place TimerQueue::first_list() noexcept {
 // Each of a list goes where it belongs now.
 void TimerQueue::bring_down(std::uint32_t head) noexcept {
   std::uint32_t slot = records_[head].second;
+  if (slot == head) return;
   records_[records_[head].first].second = nowhere;
   records_[head].set(head, head);
-  while (slot != nowhere && slot != head) {
+  while (slot != nowhere) {
     const std::uint32_t next = records_[slot].second;
     const std::uint64_t tick = tick_of(records_[slot].deadline);
     if (tick < horizon_) {
