@@ -34,7 +34,7 @@ inline const ObservationHooks* observers() noexcept {
   return observation_hooks.load(std::memory_order_acquire);
 }
 
-inline void tell_of_task(TaskControl& task, TaskMoment moment) noexcept {
+[[gnu::always_inline]] inline void tell_of_task(TaskControl& task, TaskMoment moment) noexcept {
   if (const auto* hooks = observers(); hooks != nullptr) [[unlikely]]
     hooks->task(task, moment);
 }

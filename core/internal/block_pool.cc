@@ -22,7 +22,7 @@ constexpr std::size_t trim_batch = 1024;  // blocks given back in one call: boun
 // A slab begins at a multiple of its size, so a block finds it.
 constexpr std::size_t slab_size = std::size_t{64} * 1024;
 
-// Who looks for errors in memory wants to see each block come and go.  The same for the whole process.
+// Is somebody looking for errors in memory?  The same for the whole process.
 bool is_watched() noexcept {
 #ifdef ASYNCIO_HAVE_VALGRIND
   static const bool by_valgrind = RUNNING_ON_VALGRIND != 0;
@@ -32,9 +32,8 @@ bool is_watched() noexcept {
 #endif
 }
 
-bool is_pooled(std::size_t size, std::align_val_t alignment) noexcept {
-  return size <= BlockPool::largest && static_cast<std::size_t>(alignment) <= BlockPool::line &&
-         !is_watched();
+bool fits(std::size_t size, std::align_val_t alignment) noexcept {
+  return size <= BlockPool::largest && static_cast<std::size_t>(alignment) <= BlockPool::line;
 }
 
 constinit thread_local bool pool_is_gone = false;
@@ -67,7 +66,7 @@ struct BlockPool::Slab {
 constinit thread_local BlockPool* BlockPool::pool_of_thread = nullptr;
 
 BlockPool* BlockPool::make() {
-  if (pool_is_gone) return nullptr;
+  if (pool_is_gone || is_watched()) return nullptr;
   struct Owner {
     Owner() { pool_of_thread = pool.get(); }
     ~Owner() {
@@ -113,20 +112,20 @@ void* BlockPool::allocate_alone(std::size_t size) {
 
 void BlockPool::give_back(void* block) noexcept { Slab::of(block).drop(1); }
 
-bool BlockPool::grow(std::vector<void*>& blocks) noexcept {
-  try {
-    blocks.reserve(std::max<std::size_t>(blocks.size() * 2, keep_warm));
-    return true;
-  } catch (const std::bad_alloc&) {
-    return false;
-  }
+bool BlockPool::FreeList::grow() noexcept {
+  const std::size_t wanted = std::max(room * 2, keep_warm);
+  void** const larger = new (std::nothrow) void*[wanted];
+  if (larger == nullptr) return false;
+  std::copy_n(blocks.get(), count, larger);
+  blocks.reset(larger);
+  room = wanted;
+  return true;
 }
 
 void BlockPool::give_back(std::size_t keep, std::size_t most) noexcept {
-  for (std::vector<void*>& blocks : free_) {
-    for (; !blocks.empty() && count_ > keep && most != 0; --count_, --most) {
-      give_back(blocks.back());
-      blocks.pop_back();
+  for (FreeList& list : free_) {
+    for (; list.count != 0 && count_ > keep && most != 0; --count_, --most) {
+      give_back(list.blocks[--list.count]);
       most_ = std::max(most_ - 1, keep_warm);
     }
   }
@@ -152,26 +151,37 @@ std::optional<TimePoint> BlockPool::trim(TimePoint now) noexcept {
   return watch_.period_end();
 }
 
-void* TaskControl::operator new(std::size_t size, std::align_val_t alignment) {
-  if (!is_pooled(size, alignment)) [[unlikely]]
-    return ::operator new(size, alignment);
-  BlockPool* pool = BlockPool::of_this_thread();
-  if (pool == nullptr) [[unlikely]]
-    pool = BlockPool::make();
+namespace {
+
+[[gnu::noinline]] void* new_past_pool(std::size_t size, std::align_val_t alignment) {
+  if (is_watched() || !fits(size, alignment)) return ::operator new(size, alignment);
+  BlockPool* const pool = BlockPool::make();
   return pool != nullptr ? pool->acquire(size) : BlockPool::allocate_alone(size);
+}
+
+[[gnu::noinline]] void delete_past_pool(void* block, std::size_t size,
+                                        std::align_val_t alignment) noexcept {
+  if (is_watched() || !fits(size, alignment)) return ::operator delete(block, alignment);
+  BlockPool::give_back(block);
+}
+
+}  // namespace
+
+void* TaskControl::operator new(std::size_t size, std::align_val_t alignment) {
+  BlockPool* const pool = BlockPool::of_this_thread();
+  if (pool == nullptr || !fits(size, alignment)) [[unlikely]]
+    return new_past_pool(size, alignment);
+  return pool->acquire(size);
 }
 
 void TaskControl::operator delete(void* memory, std::size_t size,
                                   std::align_val_t alignment) noexcept {
-  if (!is_pooled(size, alignment)) [[unlikely]]
-    return ::operator delete(memory, alignment);
-  // Without a loop nothing would ever trim what a thread keeps.
   BlockPool* const pool = BlockPool::of_this_thread();
-  if (pool != nullptr && (running_loop != nullptr || pool->free_count() < BlockPool::keep_warm)) {
-    pool->release(memory, size);
-  } else {
-    BlockPool::give_back(memory);
-  }
+  // Without a loop nothing would ever trim what a thread keeps.
+  if (pool == nullptr || !fits(size, alignment) ||
+      (running_loop == nullptr && pool->free_count() >= BlockPool::keep_warm)) [[unlikely]]
+    return delete_past_pool(memory, size, alignment);
+  pool->release(memory, size);
 }
 
 }  // namespace asyncio::detail

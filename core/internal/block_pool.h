@@ -8,8 +8,9 @@
 
 #include <array>
 #include <cstddef>
+#include <cstdint>
+#include <memory>
 #include <optional>
-#include <vector>
 
 #include <asyncio/core/internal/idle_watch.h>
 #include <asyncio/core/time.h>
@@ -24,9 +25,10 @@ class BlockPool {
   /// Blocks that stay however long they idle.
   static constexpr std::size_t keep_warm = 256;
 
-  /// Null before the thread's first make(), and once its own variables are being destroyed.
+  /// Null before the thread's first make(), once its own variables are being destroyed, and where
+  /// somebody looks for errors in memory: who does wants to see each block come and go.
   static BlockPool* of_this_thread() noexcept { return pool_of_thread; }
-  /// This thread's pool.  Null if there can be none any more, as the thread is ending.
+  /// This thread's pool.  Null if there can be none, or none any more.
   /// Throws: std::bad_alloc.
   static BlockPool* make();
 
@@ -37,23 +39,22 @@ class BlockPool {
 
   /// At least `size` bytes, at most `largest`.  Throws: std::bad_alloc.
   void* acquire(std::size_t size) {
-    std::vector<void*>& blocks = free_[index_of(size)];
-    if (blocks.empty()) [[unlikely]]
+    FreeList& list = free_[index_of(size)];
+    if (list.count == 0) [[unlikely]]
       return cut(size);
-    void* const block = blocks.back();
-    blocks.pop_back();
+    void* const block = list.blocks[--list.count];
     watch_.taken(--count_);
-    if (!blocks.empty()) prefetch(blocks.back(), size);
+    if (list.count != 0) prefetch(list.blocks[list.count - 1], size);
     return block;
   }
 
   /// Takes back what acquire(size) gave, in this thread or another one.  Keeps no more than this pool
   /// had to cut itself: where tasks that others made only end, their memory must not pile up.
   void release(void* block, std::size_t size) noexcept {
-    std::vector<void*>& blocks = free_[index_of(size)];
-    if (count_ >= most_ || (blocks.size() == blocks.capacity() && !grow(blocks))) [[unlikely]]
+    FreeList& list = free_[index_of(size)];
+    if (count_ >= most_ || (list.count == list.room && !list.grow())) [[unlikely]]
       return give_back(block);
-    blocks.push_back(block);
+    list.blocks[list.count++] = block;
     ++count_;
   }
 
@@ -70,6 +71,13 @@ class BlockPool {
 
  private:
   struct Slab;
+  /// Of one size.  The last was used last, so it is the warmest.
+  struct FreeList {
+    [[gnu::noinline]] bool grow() noexcept;
+    std::unique_ptr<void*[]> blocks;
+    std::size_t count = 0;
+    std::size_t room = 0;
+  };
   [[gnu::tls_model("initial-exec")]] static constinit thread_local BlockPool* pool_of_thread;
 
   static std::size_t index_of(std::size_t size) noexcept { return (size - 1) / line; }
@@ -80,10 +88,9 @@ class BlockPool {
   }
   [[gnu::noinline]] void* cut(std::size_t size);
   void leave_slab() noexcept;
-  [[gnu::noinline]] static bool grow(std::vector<void*>& blocks) noexcept;
   void give_back(std::size_t keep, std::size_t most) noexcept;
 
-  std::array<std::vector<void*>, largest / line> free_;  // back: used last, so warmest
+  std::array<FreeList, largest / line> free_;
   std::size_t count_ = 0;
   IdleWatch watch_;
   std::size_t most_ = keep_warm;  // as many as were cut and not given back, and some more

@@ -78,12 +78,22 @@ StackPool& Loop::unusual_stacks_of(std::size_t usable_size) {
 
 namespace {
 
-[[noreturn, gnu::cold]] void refuse_task(const Scope& scope) {
+// Out of the way of tasks that have no name.
+[[gnu::noinline]] void set_name(TaskControl& control, std::string_view name) {
+  control.name = name;
+}
+
+[[gnu::noinline]] void inherit_context(TaskControl& control, ContextBase& of_maker) {
+  control.context = of_maker.inherit();
+}
+
+[[gnu::noinline]] void check_may_start(const Scope& scope) {
   if (scope.ended) {
     throw InvalidStateError(
         "create_task in scope '" + scope.name +
         "', which has ended: start tasks while the scope is open, or in an outer one");
   }
+  if (scope.loop.on_own_thread()) return;
   throw InvalidStateError(
       "create_task from a thread that is not the loop's: use call_soon_threadsafe(...) and "
       "create the task there");
@@ -95,9 +105,8 @@ void* prepare_task(TaskControl& control, Scope& scope, std::string_view name,
                    std::size_t stack_size, TaskPriority priority, std::size_t size,
                    std::size_t alignment) {
   Loop& loop = scope.loop;
-  if (scope.ended || (running_loop != &loop && !loop.on_own_thread())) [[unlikely]]
-    refuse_task(scope);
-  if (!name.empty()) control.name = name;
+  if (scope.ended || running_loop != &loop) check_may_start(scope);
+  if (!name.empty()) set_name(control, name);
   StackPool& pool = loop.stacks_of(stack_size);
   control.fiber.top = pool.acquire();
   control.fiber.size = pool.usable_size();
@@ -144,7 +153,7 @@ void start_task(TaskControl& control) noexcept {
   control.id = loop.next_task_id();
   scope.child_started(control.own_scope);
   TaskControl* maker = loop.current_task();
-  if (maker != nullptr && maker->context != nullptr) control.context = maker->context->inherit();
+  if (maker != nullptr && maker->context != nullptr) inherit_context(control, *maker->context);
   if (scope.effective || scope.joining) [[unlikely]]
     start_cancelled(control, scope, maker);
   loop.task_created(control);
