@@ -1,6 +1,7 @@
 #include <asyncio/core/internal/timer_queue.h>
 
 #include <algorithm>
+#include <utility>
 
 namespace asyncio::detail {
 namespace {
@@ -50,13 +51,17 @@ TimerQueue::Place TimerQueue::first_list() noexcept {
   return {levels, ((horizon_ >> shift) + 1) << shift};
 }
 
-// Each of a list goes where it belongs now.
-void TimerQueue::bring_down(std::uint32_t head) noexcept {
-  std::uint32_t slot = records_[head].second;
-  if (slot == head) return;
+std::uint32_t TimerQueue::take_list(std::uint32_t head) noexcept {
+  const std::uint32_t slot = records_[head].second;
+  if (slot == head) return nowhere;
   records_[records_[head].first].second = nowhere;
   records_[head].set(head, head);
-  while (slot != nowhere) {
+  return slot;
+}
+
+// Each of a list goes where it belongs now.
+void TimerQueue::bring_down(std::uint32_t head) noexcept {
+  for (std::uint32_t slot = take_list(head); slot != nowhere;) {
     const std::uint32_t next = records_[slot].second;
     const std::uint64_t tick = tick_of(records_[slot].deadline);
     if (tick < horizon_) {
@@ -68,22 +73,63 @@ void TimerQueue::bring_down(std::uint32_t head) noexcept {
   }
 }
 
+// Of two sorted chains, `a` armed before `b` where they are equal, one.
+std::uint32_t TimerQueue::merge(std::uint32_t a, std::uint32_t b) noexcept {
+  std::uint32_t merged = nowhere;
+  std::uint32_t* link = &merged;
+  while (a != nowhere && b != nowhere) {
+    std::uint32_t& first = before(b, a) ? b : a;
+    *link = first;
+    link = &records_[first].second;
+    first = *link;
+  }
+  *link = a != nowhere ? a : b;
+  return merged;
+}
+
+// A natural merge sort: timers of one length are in order already.
+std::uint32_t TimerQueue::sort(std::uint32_t slot) noexcept {
+  // At place n, nothing or a chain that 2^n were merged into; there are fewer slots than 2^32.
+  std::array<std::uint32_t, 32> chains;
+  chains.fill(nowhere);
+  while (slot != nowhere) {
+    std::uint32_t chain = slot;
+    std::uint32_t last = slot;
+    for (slot = records_[last].second; slot != nowhere && before(last, slot);) {
+      last = slot;
+      slot = records_[last].second;
+    }
+    records_[last].second = nowhere;
+    std::size_t place = 0;
+    for (; chains[place] != nowhere; ++place) {
+      chain = merge(std::exchange(chains[place], nowhere), chain);
+    }
+    chains[place] = chain;
+  }
+  std::uint32_t sorted_chain = nowhere;
+  for (const std::uint32_t chain : chains) sorted_chain = merge(chain, sorted_chain);
+  return sorted_chain;
+}
+
 void TimerQueue::advance(std::uint64_t horizon) noexcept {
   far_earliest_ = unknown;
-  if (size_ == near_size_) {
-    horizon_ = horizon;
-    return;
-  }
   const std::uint64_t old = horizon_;
-  for (;;) {
+  while (size_ != 0) {
     const Place first = first_list();
     // One that only begins at the new horizon has to come down as well, if it is longer than a tick.
     if (first.level == levels || first.begin + (first.level == 0 ? 1 : 0) > horizon) break;
-    horizon_ = first.level == 0 ? first.begin + 1 : first.begin;
-    bring_down(head_of(first));
+    if (first.level == 0) {
+      horizon_ = first.begin + 1;
+      for (std::uint32_t slot = sort(take_list(head_of(first))); slot != nowhere;) {
+        append(sorted, std::exchange(slot, records_[slot].second));
+      }
+    } else {
+      horizon_ = first.begin;
+      bring_down(head_of(first));
+    }
   }
   horizon_ = horizon;
-  if (((old ^ horizon) >> (levels * level_bits)) != 0) bring_down(beyond);
+  if (size_ != 0 && ((old ^ horizon) >> (levels * level_bits)) != 0) bring_down(beyond);
 }
 
 TimePoint TimerQueue::earliest_far() noexcept {

@@ -1,10 +1,11 @@
 // Every deadline of a loop.  Most I/O timeouts are disarmed long before they pass, so those that are not
 // due soon are only kept apart by when they will be: arming and disarming one is a link in a list.
 //
-// What is due within milliseconds lies in a four-way heap, the rest in a hierarchical wheel (Varghese
-// and Lauck, SOSP 1987): lists of deadlines by 8 ms, by 0.5 s, by 34 s and by 37 minutes, and one for
-// what comes after the next multiple of 39 hours.  As time goes on, lists come down level by level, and
-// into the heap.
+// That is a hierarchical wheel (Varghese and Lauck, SOSP 1987): lists of deadlines by 8 ms, by 0.5 s, by
+// 34 s and by 37 minutes, and one for what comes after the next multiple of 39 hours.  As time goes on,
+// lists come down level by level.  One of 8 ms is sorted when its time begins, and taken from the front:
+// where many are due together, that is much less work than a heap for all of them.  Only what is due
+// within milliseconds when it is armed goes into a heap, four-way.
 //
 // Nodes lie scattered, each on a page of its own if it is on a parked task's stack, so the queue works
 // without looking at them: what it knows of each is in one dense table.  (Places written into the nodes
@@ -31,21 +32,23 @@ class TimerQueue {
   /// When due() may have something: the earliest deadline, or a time before it, but after the last
   /// due(now), if very many have about that one.  TimePoint::max() if empty.
   TimePoint earliest() noexcept {
-    if (near_size_ != 0) return entry(root).deadline;
+    const std::uint32_t slot = first_near();
+    if (slot != nowhere) return records_[slot].deadline;
     return size_ == 0 ? TimePoint::max() : earliest_far();
   }
 
   /// The first of those whose deadline is not after `now`, or null.
   TimerNode* due(TimePoint now) noexcept {
     if (tick_of(now) >= horizon_) advance(tick_of(now) + 1);
-    if (near_size_ == 0 || entry(root).deadline > now) return nullptr;
-    return records_[entry(root).slot].node;
+    const std::uint32_t slot = first_near();
+    if (slot == nowhere || records_[slot].deadline > now) return nullptr;
+    return records_[slot].node;
   }
-  /// Fetches the nodes that are likely to be due next.
+  /// Fetches the nodes that are likely to be due next.  Requires: one was armed once.
   void prefetch_next() const noexcept {
-    for (std::size_t child = first_child_of(root); child < first_child_of(root) + arity; ++child) {
-      if (child < end()) __builtin_prefetch(records_[entry(child).slot].node);
-    }
+    const std::uint32_t next = records_[sorted].second;
+    __builtin_prefetch(records_[next].node);
+    __builtin_prefetch(records_[records_[next].second].node);
   }
 
   /// The sequence number the next armed node gets: nodes below it were armed before now.
@@ -87,7 +90,7 @@ class TimerQueue {
   }
 
  private:
-  /// What is known of a node, by its slot; the first ones are the heads of the wheel's lists.
+  /// What is known of a node, by its slot; the first ones are the heads of lists.
   struct alignas(32) Record {
     TimerNode* node;
     std::uint64_t sequence;
@@ -110,6 +113,7 @@ class TimerQueue {
       grow();
     const std::uint32_t slot = free_slot_;
     free_slot_ = records_[slot].first;
+    if (free_slot_ != nowhere) __builtin_prefetch(&records_[free_slot_], 1);
     return slot;
   }
   void grow();
@@ -150,7 +154,8 @@ class TimerQueue {
   static constexpr unsigned levels = 4;
   static constexpr std::uint64_t lists = std::uint64_t{1} << level_bits;  // in each level
   static constexpr std::uint32_t beyond = levels * lists;  // the head of what no level reaches
-  static constexpr std::uint32_t heads = beyond + 1;
+  static constexpr std::uint32_t sorted = beyond + 1;      // of what has come down from the wheel
+  static constexpr std::uint32_t heads = sorted + 1;
   static constexpr TimePoint unknown = TimePoint::min();
 
   /// Also for times before the clock's beginning.
@@ -172,6 +177,9 @@ class TimerQueue {
       occupied_[level] |= std::uint64_t{1} << index;
       head = static_cast<std::uint32_t>(level * lists + index);
     }
+    append(head, slot);
+  }
+  void append(std::uint32_t head, std::uint32_t slot) noexcept {
     const std::uint32_t last = records_[head].first;
     records_[slot].set(last, head);
     records_[last].second = slot;
@@ -187,10 +195,28 @@ class TimerQueue {
                                       (place.begin >> (place.level * level_bits)) % lists);
   }
   void advance(std::uint64_t horizon) noexcept;
+  /// Empties a list.  Returns its first slot; `second` leads on from one to the next, to `nowhere`.
+  std::uint32_t take_list(std::uint32_t head) noexcept;
   void bring_down(std::uint32_t head) noexcept;
   TimePoint earliest_far() noexcept;
 
-  // ---- The heap ------------------------------------------------------------------------------------
+  // ---- Before the horizon --------------------------------------------------------------------------
+
+  /// The first of all, or nowhere.
+  std::uint32_t first_near() const noexcept {
+    const std::uint32_t slot = size_ == 0 ? sorted : records_[sorted].second;
+    if (heap_size_ == 0) [[likely]]
+      return slot == sorted ? nowhere : slot;
+    const std::uint32_t top = entry(root).slot;
+    return slot == sorted || before(top, slot) ? top : slot;
+  }
+  bool before(std::uint32_t a, std::uint32_t b) const noexcept {
+    const Record& x = records_[a];
+    const Record& y = records_[b];
+    return x.deadline != y.deadline ? x.deadline < y.deadline : x.sequence < y.sequence;
+  }
+  std::uint32_t merge(std::uint32_t a, std::uint32_t b) noexcept;
+  std::uint32_t sort(std::uint32_t slot) noexcept;
 
   struct Entry {
     TimePoint deadline{};
@@ -213,7 +239,7 @@ class TimerQueue {
   const Entry& entry(std::size_t place) const noexcept {
     return siblings_[place / arity].entries[place % arity];
   }
-  std::size_t end() const noexcept { return root + near_size_; }
+  std::size_t end() const noexcept { return root + heap_size_; }
 
   bool before(const Entry& a, const Entry& b) const noexcept {
     if (a.deadline != b.deadline) return a.deadline < b.deadline;
@@ -225,11 +251,11 @@ class TimerQueue {
   }
   void push(std::uint32_t slot) noexcept {
     const std::size_t last = end();
-    ++near_size_;
+    ++heap_size_;
     sift_up(last, {records_[slot].deadline, slot});
   }
   void remove(std::size_t hole) noexcept {
-    --near_size_;
+    --heap_size_;
     if (hole == end()) return;
     const Entry last = entry(end());
     if (hole > root && before(last, entry(parent_of(hole)))) {
@@ -267,9 +293,9 @@ class TimerQueue {
   std::uint64_t next_sequence_ = 1;
 
   std::vector<Siblings> siblings_;
-  std::size_t near_size_ = 0;
+  std::size_t heap_size_ = 0;
 
-  /// Ticks before it are in the heap, others in the wheel.
+  /// Ticks before it are in the sorted list or in the heap, others in the wheel.
   std::uint64_t horizon_ = tick_of(TimePoint{});
   std::array<std::uint64_t, levels> occupied_{};  ///< bit n: list n may have something
   TimePoint far_earliest_ = TimePoint::max();     ///< what earliest_far() has found, or unknown
