@@ -1,7 +1,7 @@
 """Who competes: this library, the libraries below it by hand, and other runtimes."""
 
 # In the order in which tables list them.
-OURS = ("asyncio", "asyncio@ev", "asyncio@event", "asyncio@select")
+OURS = ("asyncio", "asyncio@ev", "asyncio@event", "asyncio@select", "asyncio@clock")
 LIBRARIES = ("raw_libev", "raw_libevent", "raw_select", "raw_epoll")
 BY_HAND = (*LIBRARIES, "bare")
 PEERS = ("boost_fiber", "asio", "libuv", "go", "tokio", "python_asyncio", "uvloop")
