@@ -8,15 +8,18 @@
 
 #include "../support/mailbox.h"
 #include "../support/on_backends.h"
+#include "../support/processors.h"
 #include "../support/raw_loops.h"
 #include "../support/rows.h"
 
 namespace bench {
 namespace {
 
-/// Calls `post(callback)` from this thread, one at a time.
+/// Calls `post(callback)` from this thread, one at a time, and from another processor than the loop's if
+/// there are two.
 template <class Post>
 void time_round_trips(State& state, Post post) {
+  move_to_other_cpu();
   std::binary_semaphore answer(0);
   for (auto _ : state) {
     post([&] { answer.release(); });

@@ -4,7 +4,6 @@
 
 #include <fcntl.h>
 #include <poll.h>
-#include <sched.h>
 #include <sys/prctl.h>
 #include <sys/types.h>
 #include <sys/wait.h>
@@ -22,27 +21,9 @@
 #include <utility>
 #include <vector>
 
+#include "../support/processors.h"
+
 namespace echo_bench {
-
-/// The processors this process may use, lowest first.
-inline std::vector<int> usable_cpus() {
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  std::vector<int> cpus;
-  if (::sched_getaffinity(0, sizeof(set), &set) != 0) return cpus;
-  for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
-    if (CPU_ISSET(cpu, &set)) cpus.push_back(cpu);
-  }
-  return cpus;
-}
-
-/// Keeps the calling process on one processor.
-inline void pin_to_cpu(int cpu) {
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  CPU_SET(cpu, &set);
-  ::sched_setaffinity(0, sizeof(set), &set);
-}
 
 /// Set it from a signal handler, and every wait for a child throws Interrupted: the stack unwinds,
 /// and the children with it.
@@ -82,7 +63,7 @@ class ChildProcess {
       ::prctl(PR_SET_PDEATHSIG, SIGKILL);
       if (::getppid() != parent) ::_exit(127);
       std::signal(SIGPIPE, SIG_DFL);  // an ignored signal would stay ignored across exec
-      if (options.cpu) pin_to_cpu(*options.cpu);
+      if (options.cpu) bench::pin_to_cpu(*options.cpu);
       ::dup2(input[0], STDIN_FILENO);
       ::dup2(output[1], options.listen_to_stderr ? STDERR_FILENO : STDOUT_FILENO);
       ::execvp(argv[0], argv.data());

@@ -26,7 +26,8 @@ struct ClientShape {
   std::size_t low_water = 0;     ///< more is sent when no more than this is under way
 };
 
-/// Closed loop: a connection sends again when what it sent has come back.
+/// Closed loop: a connection sends again when what it sent has come back, and so all are busy all the
+/// time that run() takes.
 class EchoClients {
  public:
   EchoClients(const ServerProcess& server, const ClientShape& shape)
@@ -39,24 +40,30 @@ class EchoClients {
     }
   }
 
-  /// Until this many messages have come back.  At most a window for each connection more do.
+  /// Until this many messages more have come back.  Others are under way then, and stay so.
   void run(std::int64_t messages) {
-    unsent_ = messages * static_cast<std::int64_t>(shape_.message);
-    std::int64_t under_way = 0;
-    for (Connection& connection : connections_) under_way += send_more(connection);
-    while (under_way > 0) {
-      std::array<epoll_event, 512> events{};
-      const int count = checked(
-          ::epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()), kPatienceMs),
-          "epoll_wait");
-      if (count == 0) throw std::runtime_error("the echo server has stopped answering");
-      for (int i = 0; i < count; ++i) {
-        Connection& connection = connections_[events[static_cast<std::size_t>(i)].data.u64];
-        under_way -= receive(connection);
-        if (connection.under_way <= shape_.low_water) under_way += send_more(connection);
-      }
+    wanted_ += messages * static_cast<std::int64_t>(shape_.message);
+    sending_ = true;
+    for (Connection& connection : connections_) {
+      if (connection.under_way <= shape_.low_water) send_more(connection);
     }
+    while (wanted_ > 0) wanted_ -= handle_events();
   }
+
+  /// Until nothing is under way any more.
+  void settle() {
+    sending_ = false;
+    while (under_way_ > 0) wanted_ -= handle_events();
+    wanted_ = 0;
+  }
+
+  /// Connections that have had an answer.
+  std::size_t served() const {
+    return static_cast<std::size_t>(
+        std::count_if(connections_.begin(), connections_.end(),
+                      [](const Connection& connection) { return connection.served; }));
+  }
+  std::size_t size() const { return connections_.size(); }
 
   /// From sending a message until all of it is back, in µs; only without a low water.
   std::vector<double>& latencies_us() { return latencies_us_; }
@@ -66,30 +73,45 @@ class EchoClients {
 
   struct Connection {
     Fd socket;
+    bool served = false;
     std::size_t under_way = 0;
     Clock::time_point sent_at;
   };
 
-  std::int64_t send_more(Connection& connection) {
-    const std::size_t room = shape_.window - connection.under_way;
-    const auto wanted = std::min<std::int64_t>(static_cast<std::int64_t>(room), unsent_);
-    if (wanted <= 0) return 0;
+  /// Returns how many bytes have come back.
+  std::int64_t handle_events() {
+    std::array<epoll_event, 512> events{};
+    const int count = checked(
+        ::epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()), kPatienceMs),
+        "epoll_wait");
+    if (count == 0) throw std::runtime_error("the echo server has stopped answering");
+    std::int64_t came = 0;
+    for (int i = 0; i < count; ++i) {
+      Connection& connection = connections_[events[static_cast<std::size_t>(i)].data.u64];
+      came += receive(connection);
+      if (sending_ && connection.under_way <= shape_.low_water) send_more(connection);
+    }
+    return came;
+  }
+
+  void send_more(Connection& connection) {
     connection.sent_at = Clock::now();
     const ssize_t sent = ::send(connection.socket.get(), outgoing_.data(),
-                                static_cast<std::size_t>(wanted), MSG_NOSIGNAL);
+                                shape_.window - connection.under_way, MSG_NOSIGNAL);
     if (sent < 0) {
-      if (errno == EAGAIN && connection.under_way > 0) return 0;  // again when some has come back
+      if (errno == EAGAIN && connection.under_way > 0) return;  // again when some has come back
       throw std::system_error(errno, std::generic_category(), "send");
     }
     connection.under_way += static_cast<std::size_t>(sent);
-    unsent_ -= sent;
-    return sent;
+    under_way_ += sent;
   }
 
   std::int64_t receive(Connection& connection) {
     const ssize_t got = ::recv(connection.socket.get(), incoming_.data(), incoming_.size(), 0);
     if (got <= 0) throw std::runtime_error("the echo server has closed a connection");
     connection.under_way -= static_cast<std::size_t>(got);
+    connection.served = true;
+    under_way_ -= got;
     if (connection.under_way == 0 && shape_.low_water == 0) {
       latencies_us_.push_back(in_us(Clock::now() - connection.sent_at));
     }
@@ -101,7 +123,9 @@ class EchoClients {
   std::vector<char> outgoing_;
   std::array<char, 65536> incoming_;
   std::vector<Connection> connections_;
-  std::int64_t unsent_ = 0;
+  std::int64_t wanted_ = 0;     // bytes that have yet to come back
+  std::int64_t under_way_ = 0;  // on all connections
+  bool sending_ = false;
   std::vector<double> latencies_us_;
 };
 

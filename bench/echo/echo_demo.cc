@@ -23,6 +23,7 @@
 
 #include <asyncio/core/backends.h>
 
+#include "../support/processors.h"
 #include "child_process.h"
 #include "load_result.h"
 #include "process_probe.h"
@@ -224,10 +225,10 @@ class Trial {
 class Demo {
  public:
   explicit Demo(const Options& options) : options_(options) {
-    const std::vector<int> cpus = usable_cpus();
+    const std::vector<int> cpus = bench::usable_cpus();
     if (cpus.size() >= 2) {
       placement_ = {.server = cpus[0], .load = cpus[1]};
-      pin_to_cpu(cpus[1]);
+      bench::pin_to_cpu(cpus[1]);
     }
   }
 

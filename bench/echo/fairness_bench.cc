@@ -68,7 +68,7 @@ void add(Rows& rows, const std::string& contender,
              [=](State& state) {
                const ServerProcess server([&](int listener) { serve(listener, flood); });
                EchoClients clients(server, {.connections = 100});
-               clients.run(200);
+               clients.run(2'000);
                clients.latencies_us().clear();
                while (state.KeepRunningBatch(200)) clients.run(200);
                report_percentiles(state, clients.latencies_us());

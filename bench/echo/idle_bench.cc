@@ -19,9 +19,11 @@ void measure(State& state, const EchoServer& contender, std::int64_t idle) {
   const ServerProcess server(contender.serve);
   EchoClients clients(server, {.connections = kActive});
   clients.run(kActive);
+  clients.settle();
   const double kb_before = echo_bench::resident_kb(server.pid());
   EchoClients sleepers(server, {.connections = static_cast<std::size_t>(idle)});
-  sleepers.run(idle);  // every one has been served once
+  sleepers.run(idle);
+  sleepers.settle();
   state.counters["bytes_per_connection"] =
       (echo_bench::resident_kb(server.pid()) - kb_before) * 1024 / static_cast<double>(idle);
   time_messages(state, server, clients);
@@ -33,7 +35,7 @@ const Subject subject("echo.idle", [](Rows& rows) {
       if (idle + kActive + 50 > contender.descriptor_limit) continue;
       rows.add_self_timed(contender.contender, {{"idle", idle}},
                           [=](State& state) { measure(state, contender, idle); })
-          ->Iterations(rows.smoke() ? 200 : 10'000);
+          ->Iterations(enough_messages(kActive, rows.smoke()));
     }
   }
 });

@@ -14,20 +14,27 @@
 
 namespace bench {
 
-/// Times messages by the server's CPU time, user and system: what a loop adds to the kernel's work
-/// shows, and the client's own work does not.  Counter: messages per second on the wall clock.
+/// How many messages to time, so that each connection has its part in it.
+inline std::int64_t enough_messages(std::int64_t connections, bool smoke) {
+  return smoke ? 2 * connections : std::max<std::int64_t>(10'000, 20 * connections);
+}
+
+/// Times as many messages as the row has iterations by the server's CPU time, user and system: what a loop
+/// adds to the kernel's work shows, and the client's own work does not.  Counter: messages per second on
+/// the wall clock.
 inline void time_messages(State& state, const ServerProcess& server, EchoClients& clients) {
-  constexpr std::int64_t kBatch = 200;
-  clients.run(std::min<std::int64_t>(2'000, state.max_iterations));  // a warm-up
+  const std::int64_t messages = state.max_iterations;
+  clients.run(messages / 5 + static_cast<std::int64_t>(clients.size()));  // a warm-up
   clients.latencies_us().clear();
   const auto began = Clock::now();
-  while (state.KeepRunningBatch(kBatch)) {
+  while (state.KeepRunningBatch(messages)) {
     const double before = echo_bench::cpu_time_us(server.pid());
-    clients.run(kBatch);
+    clients.run(messages);
     state.SetIterationTime((echo_bench::cpu_time_us(server.pid()) - before) / 1e6);
   }
   state.counters["messages_per_second"] =
       static_cast<double>(state.iterations()) / in_seconds(Clock::now() - began);
+  if (clients.served() != clients.size()) throw std::runtime_error("a connection was not served");
 }
 
 /// Counter: the server's system calls for each message.  Absent where nothing can count them.

@@ -25,9 +25,7 @@ const Subject subject("echo.pingpong", [](Rows& rows) {
                             report_percentiles(state, clients.latencies_us());
                             if (count) count_syscalls(state, server, clients);
                           })
-          ->Iterations(rows.smoke()       ? 200
-                       : connections == 1 ? 5'000
-                                          : 10'000);
+          ->Iterations(enough_messages(connections, rows.smoke()));
     }
   }
 });

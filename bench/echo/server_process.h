@@ -14,7 +14,7 @@
 #include <functional>
 
 #include "../support/descriptors.h"
-#include "child_process.h"
+#include "../support/processors.h"
 
 namespace bench {
 
@@ -32,22 +32,17 @@ inline Fd listen_on_loopback() {
   return listener;
 }
 
-/// Server and client on two processors, if there are two.
-inline void place_on_cpu(std::size_t which) {
-  static const std::vector<int> cpus = echo_bench::usable_cpus();
-  if (!cpus.empty()) echo_bench::pin_to_cpu(cpus[which % cpus.size()]);
-}
-
+/// While it lives, the calling thread is a client: on the other processor.
 class ServerProcess {
  public:
   explicit ServerProcess(const std::function<void(int listener)>& serve) {
     const pid_t parent = ::getpid();
-    place_on_cpu(1);
+    move_to_other_cpu();
     pid_ = checked(::fork(), "fork");
     if (pid_ != 0) return;
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);  // if we die without our destructors it goes, too
     if (::getppid() == parent) {
-      place_on_cpu(0);
+      move_to_measured_cpu();
       try {
         serve(listener_.get());
       } catch (const std::exception& error) {
@@ -61,6 +56,7 @@ class ServerProcess {
   ~ServerProcess() {
     ::kill(pid_, SIGKILL);
     ::waitpid(pid_, nullptr, 0);
+    move_to_measured_cpu();
   }
 
   pid_t pid() const { return pid_; }
