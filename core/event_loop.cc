@@ -11,21 +11,22 @@ namespace asyncio {
 namespace {
 
 struct CallbackPost : detail::Post {
-  CallbackPost(UniqueFunction<void()> function, std::shared_ptr<detail::LoopShared> meant_for)
+  CallbackPost(UniqueFunction<void()> function, const detail::LoopShared& meant_for)
       : Post([](Post& post, detail::Loop* loop) {
           const std::unique_ptr<CallbackPost> self{static_cast<CallbackPost*>(&post)};
-          // A loop that closed just after the poster looked may have left its inbox to another one.
-          if (loop == nullptr || loop->shared() != self->home) return;
+          // Null also if the loop closed just after the poster looked, and left its inbox to another
+          // one: that has another epoch.
+          if (loop == nullptr) return;
           if (loop->winding_up()) {
             loop->call_soon(std::move(self->callback));  // which holds it for the next run
           } else {
             self->callback();
           }
         }),
-        callback(std::move(function)),
-        home(std::move(meant_for)) {}
+        callback(std::move(function)) {
+    epoch = meant_for.epoch;
+  }
   UniqueFunction<void()> callback;
-  std::shared_ptr<detail::LoopShared> home;
 };
 
 std::unique_ptr<EventLoopInterface> not_null(std::unique_ptr<EventLoopInterface> backend) {
@@ -44,11 +45,10 @@ detail::Loop& running_loop_or_throw(const char* call) {
   return *loop;
 }
 
-void post_to(const std::shared_ptr<detail::LoopShared>& shared, UniqueFunction<void()> callback) {
+void post_to(const detail::LoopShared& shared, UniqueFunction<void()> callback) {
   if (!callback) throw std::invalid_argument("call_soon_threadsafe: the callback is empty");
   auto post = std::make_unique<CallbackPost>(std::move(callback), shared);
-  post->epoch = shared->epoch;
-  if (shared->closed.load() || !shared->inbox->push(*post)) {
+  if (shared.closed.load() || !shared.inbox->push(*post)) {
     throw ClosedError(
         "call_soon_threadsafe: the loop is gone; keep it alive until its threads have ended, or "
         "ask "
@@ -62,7 +62,7 @@ void post_to(const std::shared_ptr<detail::LoopShared>& shared, UniqueFunction<v
 // ---- LoopHandle ------------------------------------------------------------------------------------
 
 void LoopHandle::call_soon_threadsafe(UniqueFunction<void()> callback) const {
-  post_to(hold_->shared, std::move(callback));
+  post_to(*hold_->shared, std::move(callback));
 }
 
 bool LoopHandle::closed() const noexcept { return hold_->shared->closed.load(); }
@@ -114,7 +114,7 @@ TimerId EventLoop::call_at(TimePoint when, UniqueFunction<void()> callback) {
 }
 
 void EventLoop::call_soon_threadsafe(UniqueFunction<void()> callback) {
-  post_to(loop_->shared(), std::move(callback));
+  post_to(*loop_->shared(), std::move(callback));
 }
 
 LoopHandle EventLoop::handle() {
