@@ -29,6 +29,13 @@ class CompareTest(unittest.TestCase):
         (row,) = compare.comparison(before, after, same_rounds=True).rows
         self.assertEqual((row[-2].text, row[-1].text), ("1.100", "higher"))
 
+    def test_a_verdict_of_the_same_rounds_goes_by_their_ratios(self):
+        # Slower in most rounds, but not in the one that decides the medians.
+        pairs = [(10, 11), (10, 11), (20, 22), (30, 19), (30, 33), (40, 44), (40, 44)]
+        before, after = (recorded(*({"a.x/asyncio": pair[i]} for pair in pairs)) for i in (0, 1))
+        (row,) = compare.comparison(before, after, same_rounds=True).rows
+        self.assertEqual((row[-2].text, row[-1].text), ("1.100", "higher"))
+
     def test_few_rounds_tell_nothing(self):
         self.assertEqual(self.verdict([10.0], [5.0])[1], "too few rounds to tell")
 
