@@ -1,7 +1,7 @@
 """The first question about a backend: how fast are a hundred tasks at once, on each?"""
 
 from .names import Name
-from .tables import Cell, Table, readable_time, versus
+from .tables import Cell, Table, readable_relative, readable_time, versus
 
 TASKS = 100
 SUBJECT = "core.hundred_tasks"  # its time is that of one task
@@ -24,7 +24,7 @@ def result(record, backend):
     return [
         Cell(backend),
         Cell(readable_time(TASKS * spread.median)),
-        Cell(f"±{spread.relative:.0%}"),
+        Cell(readable_relative(spread)),
         Cell(f"{1e9 / spread.median:,.0f} tasks/s"),
         Cell(f"{1 / against.median:.2f}×"),
     ]

@@ -24,14 +24,22 @@ def is_ours(contender):
     return contender.split("@")[0] == "asyncio"
 
 
-def reference(contender, medians, best=min):
+def references(contender, medians, best=min):
     """Whom to compare one of ours with, among the contenders that `medians` maps to their medians.
 
-    That is the library below, else the fastest peer, else the fastest library; None without any.
+    A backend is compared with the library below, else raw_epoll, else the best peer, else the best
+    library.  What is ours without one of them is compared with the best that was written by hand, which
+    shows what it costs, and with the best peer.  There may be nobody.
     """
     if not is_ours(contender):
-        return None
-    if BELOW.get(contender) in medians:
-        return BELOW[contender]
-    others = [p for p in PEERS if p in medians] or [r for r in LIBRARIES if r in medians]
-    return best(others, key=medians.get, default=None)
+        return []
+
+    def best_of(group):
+        return best((c for c in group if c in medians), key=medians.get, default=None)
+
+    if contender not in BELOW:
+        return list(filter(None, [best_of(BY_HAND), best_of(PEERS)]))
+    for group in ([BELOW[contender]], ["raw_epoll"], PEERS, LIBRARIES):
+        if found := best_of(group):
+            return [found]
+    return []

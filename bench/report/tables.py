@@ -14,11 +14,11 @@ UNITS = {"us": "µs", "ms": "ms", "ns": "ns", "kib": "KiB"}
 
 class Cell(NamedTuple):
     text: str
-    note: str = ""  # what the text is to be compared with
+    notes: tuple = ()  # of texts: what the text is to be compared with
     mood: str = ""  # "good" or "bad", for what is judged; "quiet" or "strong", for what is not
 
     def __str__(self):
-        return ", ".join(filter(None, [self.text, self.note]))
+        return ", ".join([self.text, *self.notes])
 
 
 class Table(NamedTuple):
@@ -66,7 +66,12 @@ def readable_measure(measure, subject=None):
 
 def readable_spread(spread, measure):
     amount = readable_amount(spread.median, measure)
-    return f"{amount} ±{spread.relative:.0%}" if spread.count > 1 else amount
+    return f"{amount} {readable_relative(spread)}" if spread.count > 1 else amount
+
+
+def readable_relative(spread):
+    """How much the samples scatter; one sample does not say."""
+    return f"±{spread.relative:.0%}" if spread.count > 1 else "-"
 
 
 def readable_ratio(spread):
@@ -142,17 +147,19 @@ def label(contender):
 
 
 def cell(record, subject, contender, parameters, measure):
-    """One result and, for ours, how it compares."""
+    """One result and, for ours, how it compares with each of those that it is measured by."""
     spread = record.spread(names.Name(subject, contender, parameters), measure)
     if not spread:
         return Cell("")
     text = readable_spread(spread, measure)
     best = min if is_cost(measure) else max
-    against = contenders.reference(contender, medians(record, subject, parameters, measure), best)
-    if against is None:
-        return Cell(text)
-    compared = versus(record, names.Name(subject, contender, parameters), against, measure)
-    return Cell(text, f"{readable_ratio(compared)} {against}" if compared else "")
+    present = medians(record, subject, parameters, measure)
+    notes = []
+    for against in contenders.references(contender, present, best):
+        compared = versus(record, names.Name(subject, contender, parameters), against, measure)
+        if compared:
+            notes.append(f"{readable_ratio(compared)} {against}")
+    return Cell(text, tuple(notes))
 
 
 def versus(record, name, against, measure=TIME):

@@ -17,5 +17,9 @@ class BackendsTableTest(unittest.TestCase):
             ],
         )
 
+    def test_one_sample_has_no_spread(self):
+        (row,) = backends_table.table(recorded({"core.hundred_tasks/asyncio@select": 1.0})).rows
+        self.assertEqual(row[2].text, "-")
+
     def test_there_is_none_if_it_was_not_measured(self):
         self.assertIsNone(backends_table.table(recorded({"core.yield/go/tasks:2": 1.0})))

@@ -18,14 +18,26 @@ class TablesTest(unittest.TestCase):
         found = tables.cell(kept, "a.x", "asyncio@ev", (), "time")
         self.assertEqual(str(found), "11 ns ±0%, 1.10× raw_libev")
 
-    def test_without_one_it_is_compared_with_the_fastest_peer(self):
-        kept = recorded(*[{"a.x/asyncio": 4.0, "a.x/go": 8.0, "a.x/tokio": 16.0}] * 3)
-        self.assertEqual(tables.cell(kept, "a.x", "asyncio", (), "time").note, "0.50× go")
-        self.assertEqual(tables.cell(kept, "a.x", "go", (), "time").note, "")
+    def notes(self, contender, **times):
+        kept = recorded(*[{f"a.x/{who.replace('_at_', '@')}": t for who, t in times.items()}] * 3)
+        return tables.cell(kept, "a.x", contender, (), "time").notes
 
-    def test_where_nobody_else_competes_the_libraries_are_its_peers(self):
-        kept = recorded(*[{"a.x/asyncio": 4.0, "a.x/raw_libev": 8.0, "a.x/raw_libevent": 2.0}] * 3)
-        self.assertEqual(tables.cell(kept, "a.x", "asyncio", (), "time").note, "2.00× raw_libevent")
+    def test_without_one_it_is_compared_with_the_fastest_peer(self):
+        self.assertEqual(self.notes("asyncio", asyncio=4.0, go=8.0, tokio=16.0), ("0.50× go",))
+        self.assertEqual(self.notes("go", asyncio=4.0, go=8.0), ())
+
+    def test_what_it_costs_beyond_work_by_hand_is_shown_even_where_it_beats_every_peer(self):
+        by_hand = {"raw_libev": 8.0, "raw_libevent": 2.0}
+        self.assertEqual(
+            self.notes("asyncio", asyncio=4.0, go=8.0, **by_hand),
+            ("2.00× raw_libevent", "0.50× go"),
+        )
+        self.assertEqual(self.notes("asyncio", asyncio=4.0, bare=1.0, **by_hand), ("4.00× bare",))
+
+    def test_a_backend_without_the_library_below_is_compared_with_epoll_before_peers(self):
+        times = {"asyncio_at_select": 4.0, "go": 1.0, "raw_libev": 1.0}
+        self.assertEqual(self.notes("asyncio@select", raw_epoll=2.0, **times), ("2.00× raw_epoll",))
+        self.assertEqual(self.notes("asyncio@select", **times), ("4.00× go",))
 
     def test_a_table_has_a_row_for_each_contender_and_a_column_for_each_parameter(self):
         kept = recorded({"a.x/asyncio/n:2": 1.0, "a.x/asyncio/n:10": 2.0, "a.x/bare/n:10": 3.0})
