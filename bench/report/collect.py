@@ -1,5 +1,6 @@
 """From what Google Benchmark writes to samples."""
 
+import re
 from typing import NamedTuple
 
 from . import names
@@ -10,6 +11,9 @@ OWN_FIELDS = {
     "cpu_time", "family_index", "iterations", "per_family_instance_index", "real_time",
     "repetition_index", "repetitions", "threads", "items_per_second", "bytes_per_second",
 }  # fmt: skip
+PERCENTILE = re.compile(r"p(\d+)_us")
+# Of fewer iterations, percentiles are but the largest and the smallest.
+FEWEST_FOR_PERCENTILES = 100
 
 
 class Sample(NamedTuple):
@@ -42,8 +46,13 @@ def time_per_operation(entry):
 
 
 def counters(entry):
+    """What the benchmark says beside the time, without percentiles of too little."""
+    too_few = entry.get("iterations", FEWEST_FOR_PERCENTILES) < FEWEST_FOR_PERCENTILES
     return {
         key: float(value)
         for key, value in entry.items()
-        if key not in OWN_FIELDS and isinstance(value, (int, float)) and not isinstance(value, bool)
+        if key not in OWN_FIELDS
+        and isinstance(value, (int, float))
+        and not isinstance(value, bool)
+        and not (too_few and PERCENTILE.fullmatch(key))
     }

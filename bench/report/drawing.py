@@ -13,10 +13,10 @@ from . import contenders
 WIDTH = 7.6  # inches; the page scales it
 MOST_PANELS = 12
 LEGEND_COLUMNS = 5
-# From end to end of a log axis on which powers of ten are too few ticks: where there is room for
-# more, and across one of two panels in a row.
-NARROW = 300
-NARROW_PANEL = 10
+# Where fewer powers of ten lie on a log axis, there are ticks between them: where there is room for
+# many, and across one of two panels in a row.
+FEWEST_POWERS = 3
+FEWEST_POWERS_OF_PANEL = 2
 
 # Matplotlib knows no variables: it draws with colours that nobody would choose, and each becomes a
 # variable of the page's style sheet.
@@ -68,12 +68,18 @@ def scale(axes, which, write):
     """A logarithmic axis with numbers that a reader knows, and enough of them."""
     getattr(axes, f"set_{which}scale")("log")
     axis = getattr(axes, f"{which}axis")
-    low, high = axis.get_view_interval()
     crowded = which == "x" and axes.get_gridspec().ncols > 1
-    steps = (1, 2, 5) if high / low < (NARROW_PANEL if crowded else NARROW) else (1,)
-    axis.set_major_locator(ticker.LogLocator(subs=steps, numticks=9))
+    between = steps(*axis.get_view_interval(), crowded)
+    axis.set_major_locator(ticker.LogLocator(subs=between, numticks=9))
     axis.set_major_formatter(ticker.FuncFormatter(write))
     axis.set_minor_formatter(ticker.NullFormatter())
+
+
+def steps(low, high, crowded):
+    """The multiples of powers of ten that have a tick on a log axis from `low` to `high`."""
+    powers = math.floor(math.log10(high)) - math.ceil(math.log10(low)) + 1
+    fewest = FEWEST_POWERS_OF_PANEL if crowded else FEWEST_POWERS
+    return (1,) if powers >= fewest else (1, 2, 5)
 
 
 def legend(figure, axes):

@@ -1,15 +1,14 @@
 """Samples as pictures: curves over N, bars and latencies."""
 
 import math
-import re
 
 import matplotlib
 
 from . import contenders, names, tables
+from .collect import PERCENTILE
 from .drawing import STYLE, colour, legend, panelled, scale, svg
 from .record import TIME, is_cost
 
-PERCENTILE = re.compile(r"p(\d+)_us")
 LARGE_RANGE = 30  # from the smallest bar to the largest, beyond which the small ones would vanish
 
 
@@ -162,13 +161,22 @@ def bar_scale(axis, values, measure):
 
 
 def latencies(record, subject, percentiles):
-    """A line for each contender from its lowest percentile to its highest, with a mark for each."""
+    """A line for each contender from its lowest percentile to its highest, with a mark for each.
+
+    None if nothing is above zero.
+    """
     percentiles = sorted(percentiles, key=lambda p: float("0." + PERCENTILE.fullmatch(p).group(1)))
     panels = [
         column
         for column in tables.columns(record, subject)
-        if tables.medians(record, subject, column, percentiles[0])
+        if any(
+            median > 0
+            for percentile in percentiles
+            for median in tables.medians(record, subject, column, percentile).values()
+        )
     ]
+    if not panels:
+        return None
     competitors = tables.competitors(record, subject)
     figure, axes = panelled(len(panels), height=1.1 + 0.27 * len(competitors))
     for axis, column in zip(axes, panels):
@@ -186,6 +194,10 @@ def latencies(record, subject, percentiles):
 
 
 def latency(axis, row, contender, values):
-    positive = [max(value, 1e-3) for value in values]
+    """What is not above zero, as of a sleep that ended early, has no place on a log axis."""
+    positive = [value if value > 0 else math.nan for value in values]
+    if all(map(math.isnan, positive)):
+        across_axis = axis.get_yaxis_transform()
+        axis.text(0.01, row, "not above zero", transform=across_axis, va="center", fontsize=8)
     axis.plot(positive, [row] * len(values), color=colour(contender), linewidth=3, alpha=0.45)
     axis.scatter(positive, [row] * len(values), color=colour(contender), s=26, zorder=3)

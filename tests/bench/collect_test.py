@@ -19,9 +19,15 @@ class CollectTest(unittest.TestCase):
         self.assertEqual(found["core.yield/go"].time, 1000)
 
     def test_counters_are_those_the_benchmark_added(self):
-        one = entry("core.sleep/go", p99_us=7, threads=1, label="x", repetition_index=0)
+        one = entry("core.sleep/go", iterations=100, p99_us=7, threads=1, label="x",
+                    repetition_index=0)  # fmt: skip
         found, _ = samples({"benchmarks": [one]})
         self.assertEqual(found["core.sleep/go"].counters, {"p99_us": 7.0})
+
+    def test_few_iterations_have_no_percentiles(self):
+        one = entry("core.sleep_many/go", iterations=3, p50_us=7, p99_us=9, bytes_per_task=5)
+        found, _ = samples({"benchmarks": [one]})
+        self.assertEqual(found["core.sleep_many/go"].counters, {"bytes_per_task": 5.0})
 
     def test_a_benchmark_that_failed_is_named_with_its_reason(self):
         one = entry("core.sleep/go", error_occurred=True, error_message="no descriptors left")
