@@ -1,7 +1,8 @@
 """A run as it is kept in a file: every sample of every row, and where they were taken."""
 
+import itertools
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import MISSING, asdict, dataclass, field, fields
 
 from . import names
 from .spread import present, spread
@@ -19,9 +20,11 @@ def is_cost(measure):
 class Record:
     taken: str  # when, in UTC
     settings: dict
+    command: str = ""  # that was typed for the run
     machine: dict = field(default_factory=dict)
-    commands: list = field(default_factory=list)
+    commands: list = field(default_factory=list)  # that were run for it
     failures: list = field(default_factory=list)
+    left_out: list = field(default_factory=list)  # what there was no time for, and interrupts
     # Row name -> measure -> a sample for each round, None where there is none.
     rows: dict = field(default_factory=dict)
     rounds: int = 0
@@ -47,8 +50,8 @@ class Record:
         return [names.parse(row) for row in self.rows]
 
     def subjects(self):
-        """Those that were measured, in the order in which they were."""
-        return list(dict.fromkeys(name.subject for name in self.names()))
+        """Those that were measured, in order of their names."""
+        return sorted({name.subject for name in self.names()})
 
     def measures(self, subject):
         """What the rows of a subject say beside their time."""
@@ -62,14 +65,45 @@ class Record:
         return list(found)
 
 
+class Unreadable(ValueError):
+    """A file that holds no run."""
+
+
 def save(record, path):
-    path.write_text(json.dumps(asdict(record), indent=1) + "\n", encoding="utf-8")
+    """Writes a new file: `path` or, where there is one, the same with a number.  Returns its path."""
+    text = json.dumps(asdict(record), indent=1) + "\n"
+    for number in itertools.count(1):
+        numbered = path if number == 1 else path.with_stem(f"{path.stem}-{number}")
+        try:
+            with numbered.open("x", encoding="utf-8") as file:
+                file.write(text)
+            return numbered
+        except FileExistsError:
+            pass
 
 
 def load(path):
-    fields = json.loads(path.read_text(encoding="utf-8"))
-    if fields.get("format") != FORMAT:
-        raise ValueError(
+    """The run that a file holds.  Raises Unreadable."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise Unreadable(f"{path} cannot be read: {error.strerror}") from error
+    except ValueError as error:
+        raise Unreadable(f"{path} is not JSON: {error}") from error
+    if not is_run(found):
+        raise Unreadable(
             f"{path} is not a run of this benchmark suite, or of another version of it"
         )
-    return Record(**fields)
+    return Record(**found)
+
+
+def is_run(found):
+    """Is it what `save` writes?"""
+    if not isinstance(found, dict) or found.get("format") != FORMAT:
+        return False
+    needed = {f.name for f in fields(Record) if f.default is f.default_factory is MISSING}
+    return (
+        needed <= set(found) <= {f.name for f in fields(Record)}
+        and all(isinstance(found.get(key, {}), dict) for key in ("settings", "machine", "rows"))
+        and all(map(names.parse, found.get("rows", {})))
+    )

@@ -1,3 +1,4 @@
+import json
 import pathlib
 import tempfile
 import unittest
@@ -35,9 +36,29 @@ class RecordTest(unittest.TestCase):
             record.save(kept, path)
             self.assertEqual(record.load(path), kept)
 
-    def test_another_json_is_refused_by_name(self):
+    def test_what_is_saved_replaces_nothing(self):
+        first, second = recorded({"a.b/x": 1.0}), recorded({"a.b/x": 2.0})
+        with tempfile.TemporaryDirectory() as folder:
+            path = pathlib.Path(folder) / "run.json"
+            self.assertEqual(record.save(first, path), path)
+            other = record.save(second, path)
+            self.assertEqual(other.name, "run-2.json")
+            self.assertEqual([record.load(path), record.load(other)], [first, second])
+
+    def test_what_is_no_run_is_refused_by_name(self):
+        run = {"taken": "now", "settings": {}, "format": record.FORMAT}
+        others = [{**run, "colour": 1}, {**run, "rows": []}, {**run, "rows": {"row": {}}}, [], {}]
+        texts = ["no JSON", "\xff", *map(json.dumps, [*others, {"format": record.FORMAT}])]
         with tempfile.TemporaryDirectory() as folder:
             path = pathlib.Path(folder) / "other.json"
-            path.write_text("{}", encoding="utf-8")
-            with self.assertRaisesRegex(ValueError, "other.json"):
-                record.load(path)
+            path.write_text(json.dumps(run), encoding="utf-8")
+            self.assertEqual(record.load(path).taken, "now")
+            for text in texts:
+                with self.subTest(text):
+                    path.write_text(text, encoding="latin-1")
+                    with self.assertRaisesRegex(record.Unreadable, "other.json"):
+                        record.load(path)
+            for nothing in (path.parent, path.with_name("missing.json")):
+                with self.subTest(nothing):
+                    with self.assertRaisesRegex(record.Unreadable, nothing.name):
+                        record.load(nothing)
