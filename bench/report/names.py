@@ -34,6 +34,11 @@ def parse(text):
     )
 
 
+def wanted(filters):
+    """Does a name match one of the regular expressions?  All do if there are none."""
+    return lambda name: not filters or any(re.search(f, str(name)) for f in filters)
+
+
 def number(value):
     """A parameter's value as a number; None if it is a word."""
     try:

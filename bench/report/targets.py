@@ -41,8 +41,20 @@ def load():
     return json.loads(LIST.read_text(encoding="utf-8"))
 
 
+def subjects(listed):
+    """Those that have something to reach."""
+    return {names.parse(target["row"]).subject for entry in listed for target in entry["limits"]}
+
+
 def results(record, listed):
-    return [judge(record, entry["work"], target) for entry in listed for target in entry["limits"]]
+    """Of the targets in the list, those of rows that the run was asked for."""
+    asked = names.wanted(record.settings.get("filter"))
+    return [
+        judge(record, entry["work"], target)
+        for entry in listed
+        for target in entry["limits"]
+        if asked(target["row"])
+    ]
 
 
 def judge(record, work, target):
@@ -55,12 +67,11 @@ def judge(record, work, target):
 
 
 def table(judged):
-    """The losing rows are as plain as the others."""
-    rows, named = [], None
-    for result in judged:
-        rows.append([Cell(result.work if result.work != named else ""), *row(result)])
-        named = result.work
-    return Table("Targets", ["work", "ours", "measured", "limit", "verdict"], rows)
+    """Each row can be read alone, and the losing ones are as plain as the others.  None without any."""
+    rows = [[Cell(result.work), *row(result)] for result in judged]
+    return (
+        Table("Targets", ["work", "ours", "measured", "limit", "verdict"], rows) if rows else None
+    )
 
 
 def row(result):

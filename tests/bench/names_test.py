@@ -11,6 +11,12 @@ class NamesTest(unittest.TestCase):
             Name("core.pipes", "asyncio@ev", (("fds", "100"), ("active", "1"))),
         )
 
+    def test_a_name_is_wanted_if_one_of_the_filters_matches_or_there_are_none(self):
+        name = names.parse("core.pipes/asyncio@ev/fds:100")
+        self.assertTrue(names.wanted([])(name))
+        self.assertTrue(names.wanted(["echo", "@ev/"])(name))
+        self.assertFalse(names.wanted(["echo"])(name))
+
     def test_parameters_may_be_absent(self):
         self.assertEqual(names.parse("core.switch/bare"), Name("core.switch", "bare"))
 

@@ -35,6 +35,20 @@ class TargetsTest(unittest.TestCase):
         self.assertEqual(table.rows[1][-1].text, "not measured")
         self.assertEqual(targets.tally(results), "0 reached, 1 missed, 1 not measured")
 
+    def test_every_row_says_what_it_is_about(self):
+        table = targets.table([judged(self.kept, at_most=1), judged(self.kept, at_most=2)])
+        self.assertEqual([row[0].text for row in table.rows], ["work", "work"])
+
+    def test_only_what_was_asked_for_is_judged(self):
+        listed = [{"work": "w", "limits": [{"row": "a.x/asyncio", "at_most": 1},
+                                           {"row": "a.y/asyncio", "at_most": 1}]}]  # fmt: skip
+        self.assertEqual(len(targets.results(self.kept, listed)), 2)
+        self.kept.settings["filter"] = ["a.x"]
+        (result,) = targets.results(self.kept, listed)
+        self.assertEqual(result.target["row"], "a.x/asyncio")
+        self.assertIsNone(targets.table([]))
+        self.assertEqual(targets.subjects(listed), {"a.x", "a.y"})
+
     def test_a_verdict_that_noise_could_turn_says_so(self):
         kept = recorded({"a.x/asyncio": 10.0}, {"a.x/asyncio": 20.0}, {"a.x/asyncio": 30.0})
         self.assertEqual(targets.verdict(judged(kept, at_most=19)).text, "missed, within the noise")
