@@ -6,6 +6,7 @@ One idea in each module, in the order in which a run uses them:
 
     names           what a benchmark's name says
     programs        which programs there are, and what each can measure
+    processors      which processor each side of a program has
     run             one program, once, on one processor
     rounds          all of them, in turns
     budget          how often, in the time there is

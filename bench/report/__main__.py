@@ -8,7 +8,18 @@ import pathlib
 import re
 import sys
 
-from . import backends_table, compare, machine, programs, record, rounds, run, tables, targets
+from . import (
+    backends_table,
+    compare,
+    machine,
+    processors,
+    programs,
+    record,
+    rounds,
+    run,
+    tables,
+    targets,
+)
 from .budget import Budget
 from .disturbance import Disturbance
 
@@ -67,13 +78,14 @@ def measure(given):
     settings = dict(FULL if given.full else QUICK)
     if given.rounds:
         settings.update(rounds=given.rounds, budget=None)
-    processor = run.quiet_processor()
+    processor = processors.measured(processors.allowed())
     builds = [build.resolve() for build in filter(None, [given.against, given.build])]
     sides = [prepare(build, settings, given.filter, processor) for build in builds]
     if not any(chosen for chosen, _ in sides):
         sys.exit(f"no benchmark matches {' or '.join(given.filter) or 'anything'}")
     disturbance = Disturbance(processor)
-    budget = Budget(settings["budget"], settings["rounds"])
+    first = targets.subjects(targets.load())
+    budget = Budget(settings["budget"], settings["rounds"], first=first)
     rounds.measure(
         sides,
         budget,
@@ -160,6 +172,8 @@ def report(kept, folder):
     print("taken by other programs:", kept.machine["taken by other programs"])
     for line in kept.failures:
         print("FAILED", line)
+    for line in kept.left_out:
+        print("LEFT OUT", line)
     (folder / "report.html").write_text(page.page(kept, highlights), encoding="utf-8")
     markdown = "\n".join(map(tables.as_markdown, highlights))
     (folder / "summary.md").write_text(markdown, encoding="utf-8")

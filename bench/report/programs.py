@@ -7,12 +7,19 @@ need not use Google Benchmark, but it must understand its --benchmark_list_tests
 
 import json
 import os
-import subprocess
-from dataclasses import dataclass, field
+import pathlib
+import shlex
+from dataclasses import dataclass, field, replace
 
 from . import names
+from .run import Failed, output
 
+ROOT = pathlib.Path(__file__).resolve().parents[2]  # of the source
 PATIENCE = 60  # seconds for a program to list what it has
+
+
+class NoBuild(Exception):
+    """A folder that holds no build whose benchmarks could be run."""
 
 
 @dataclass(frozen=True)
@@ -21,9 +28,13 @@ class Program:
     environment: tuple = ()  # of (variable, value) pairs, on top of ours
     rows: dict = field(default_factory=dict, hash=False, compare=False)  # listed name -> Name
     whole: frozenset = frozenset()  # the subjects of which `rows` has all that the program can do
+    called: str = ""  # what to call it where it is reported
 
     def environ(self):
         return {**os.environ, **dict(self.environment)}
+
+    def label(self):
+        return self.called or shlex.join(self.command)
 
     def subjects(self):
         return list(dict.fromkeys(name.subject for name in self.rows.values()))
@@ -41,17 +52,32 @@ class Program:
 
 
 def declared(build, extent):
-    """The programs that a build folder declares as benchmarks, each once, without their rows."""
-    listed = json.loads(
-        (build / "meson-info" / "intro-benchmarks.json").read_text(encoding="utf-8")
-    )
+    """The programs that a build folder declares as benchmarks, each once, without their rows.
+
+    Raises NoBuild.
+    """
+    path = build / "meson-info" / "intro-benchmarks.json"
+    try:
+        listed = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise NoBuild(
+            f"{build} is no build folder: it has no {path.relative_to(build)}; "
+            "'./dev build release' makes one at the root of the source, build/release"
+        ) from error
+    if not listed:
+        raise NoBuild(f"{build} was configured without benchmarks: meson configure -Dbench=enabled")
     programs = []
     for entry in listed:
         # What to measure, for how long and how to print it is for us to say.
         ours = ("--benchmark_", "--extent=")
         command = [in_build(build, part) for part in entry["cmd"] if not part.startswith(ours)]
-        command = (*command, f"--extent={extent}")
-        programs.append(Program(command, tuple(sorted(entry["env"].items()))))
+        programs.append(
+            Program(
+                (*command, f"--extent={extent}"),
+                tuple(sorted(entry["env"].items())),
+                called=own_part(command, build),
+            )
+        )
     return list(dict.fromkeys(programs))
 
 
@@ -61,18 +87,21 @@ def in_build(build, part):
     return path if os.path.isfile(path) else part
 
 
+def own_part(command, build):
+    """A command from its first part on that the build or the source holds: neither env(1) nor an
+    interpreter, but what they run."""
+    for position, part in enumerate(command):
+        path = pathlib.Path(part)
+        for folder in (build, ROOT):
+            if path.is_relative_to(folder) and path.is_file():
+                return shlex.join([str(path.relative_to(folder)), *command[position + 1 :]])
+    return shlex.join(command)
+
+
 def listed_rows(program):
-    """What a program can measure, by the names that it gives them."""
-    asked = subprocess.run(
-        [*program.command, "--benchmark_list_tests=true"],
-        env=program.environ(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        timeout=PATIENCE,
-        check=True,
-    )
-    return {line: names.parse(line) for line in asked.stdout.split("\n") if names.parse(line)}
+    """What a program can measure, by the names that it gives them.  Raises Failed."""
+    said = output([*program.command, "--benchmark_list_tests=true"], program.environ(), PATIENCE)
+    return {line: names.parse(line) for line in said.split("\n") if names.parse(line)}
 
 
 def available(build, extent, wanted, list_rows=listed_rows):
@@ -84,8 +113,8 @@ def available(build, extent, wanted, list_rows=listed_rows):
     for program in declared(build, extent):
         try:
             rows = list_rows(program)
-        except (OSError, subprocess.SubprocessError) as error:
-            failures.append(f"{program.command[0]} does not list its benchmarks: {error}")
+        except Failed as failure:
+            failures.append(f"{program.label()} does not list its benchmarks: {failure}")
             continue
         chosen = {
             row: name for row, name in rows.items() if str(name) not in taken and wanted(name)
@@ -94,5 +123,5 @@ def available(build, extent, wanted, list_rows=listed_rows):
         partly = {name.subject for row, name in rows.items() if row not in chosen}
         whole = frozenset(name.subject for name in rows.values()) - partly
         if chosen:
-            programs.append(Program(program.command, program.environment, chosen, whole))
+            programs.append(replace(program, rows=chosen, whole=whole))
     return programs, failures

@@ -7,7 +7,7 @@ of the spread as well.
 """
 
 from . import collect
-from .run import Failed
+from .run import Failed, OutOfTime
 
 
 def turns(programs, round_number):
@@ -17,23 +17,40 @@ def turns(programs, round_number):
 
 
 def measure(sides, budget, run, say=lambda line: None):
-    """Runs every subject as often as the budget allows.
+    """Runs every subject as often as the budget allows.  An interrupt is noted and passed on.
 
     sides   pairs of a list of programs and the record that takes their samples: one pair, or two to
             compare builds
     run     a function of a program and a subject that returns what the program wrote
     """
-    subjects = sorted({s for programs, _ in sides for p in programs for s in p.subjects()})
-    for number in range(budget.rounds):
-        for subject in subjects:
-            if budget.allows(subject, number):
-                began = budget.clock()
-                say(f"round {number + 1}: {subject}")
-                compete(sides, subject, number, run)
-                budget.measured(subject, began)
-            elif number == 0:
-                for _, record in sides:
-                    record.failures.append(f"{subject}: no time was left to measure it")
+    subjects = {s for programs, _ in sides for p in programs for s in p.subjects()}
+    number = 0
+    try:
+        for number in range(budget.rounds):
+            for subject in budget.in_order(subjects):
+                if budget.allows(subject, number):
+                    say(f"round {number + 1}: {subject}")
+                    turn(sides, subject, number, budget, run)
+                elif number == 0:
+                    leave_out(sides, f"{subject}: no time was left to measure it")
+    except KeyboardInterrupt:
+        leave_out(sides, f"all that was to follow: interrupted in round {number + 1}")
+        raise
+
+
+def turn(sides, subject, number, budget, run):
+    """One round of one subject, or what there is time for."""
+    began = budget.clock()
+    try:
+        compete(sides, subject, number, run)
+    except OutOfTime:
+        leave_out(sides, f"{subject}: time ran out in round {number + 1}")
+    budget.measured(subject, began)
+
+
+def leave_out(sides, line):
+    for _, record in sides:
+        record.left_out.append(line)
 
 
 def compete(sides, subject, number, run):
@@ -53,7 +70,7 @@ def one(program, subject, record, number, run):
     try:
         samples, errors = collect.samples(run(program, subject))
     except Failed as failure:
-        samples, errors = {}, {f"{subject}, {program.command[0]}": failure}
+        samples, errors = {}, {f"{subject}, {program.label()}": failure}
     record.add(number, program.ours(samples))
     for name, error in errors.items():
         line = f"{name}: {error}"

@@ -9,6 +9,8 @@ import signal
 import subprocess
 import tempfile
 
+from . import processors
+
 PATIENCE = 600  # seconds; what takes longer hangs
 
 
@@ -16,9 +18,8 @@ class Failed(Exception):
     """A program that did not say what it had measured."""
 
 
-def quiet_processor():
-    """The last of those we may use: the first serves most interrupts."""
-    return max(os.sched_getaffinity(0))
+class OutOfTime(Exception):
+    """A program that was stopped although nothing was wrong with it: there was no time left."""
 
 
 def command(program, subject, seconds, processor):
@@ -34,17 +35,28 @@ def command(program, subject, seconds, processor):
     ]
 
 
-def run(program, subject, seconds, processor, patience=math.inf):
-    """The parsed JSON of the program's rows in one subject.  Raises Failed, after `patience` seconds
-    at the latest."""
+def environment(program, processor):
+    """The variables that a program is given on top of ours."""
+    return {
+        **processors.environment(processors.allowed(), processor),
+        **dict(program.environment),
+    }
+
+
+def run(program, subject, seconds, processor, left=math.inf):
+    """The parsed JSON of the program's rows in one subject.
+
+    Raises Failed, and OutOfTime if that takes longer than the seconds that are left.
+    """
     with tempfile.TemporaryDirectory() as folder:
         # Not from stdout alone: what is measured may write there, too.
         out = pathlib.Path(folder) / "out.json"
         written = [f"--benchmark_out={out}", "--benchmark_out_format=json"]
         said = output(
             [*command(program, subject, seconds, processor), *written],
-            program.environ(),
-            min(patience, PATIENCE),
+            {**processors.inherited(), **environment(program, processor)},
+            PATIENCE,
+            left,
         )
         try:
             return json.loads(out.read_text(encoding="utf-8") if out.exists() else said)
@@ -52,12 +64,16 @@ def run(program, subject, seconds, processor, patience=math.inf):
             raise Failed(f"no JSON: {error}") from error
 
 
-def output(arguments, environment, patience):
-    """What a command says.  Raises Failed."""
+def output(arguments, environ, patience, left=math.inf):
+    """What a command says.  Nothing that it started outlives this, however it ends.
+
+    Raises Failed if it fails or takes longer than `patience`, and OutOfTime after the seconds that
+    are left.
+    """
     try:
         process = subprocess.Popen(
             arguments,
-            env=environment,
+            env=environ,
             start_new_session=True,  # so that it can be ended with all it has started
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -66,13 +82,25 @@ def output(arguments, environment, patience):
         )
     except OSError as error:
         raise Failed(str(error)) from error
-    try:
-        said, complained = process.communicate(timeout=patience)
-    except subprocess.TimeoutExpired as error:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
-        raise Failed(f"stopped after {patience:.0f} s") from error
+    with process:
+        try:
+            said, complained = process.communicate(timeout=min(patience, left))
+        except subprocess.TimeoutExpired as error:
+            if left < patience:
+                raise OutOfTime from error
+            raise Failed(f"stopped after {patience:.0f} s") from error
+        finally:
+            end(process)
     if process.returncode != 0:
         last = (complained.strip().splitlines() or ["it said nothing"])[-1]
         raise Failed(f"exit status {process.returncode}: {last}")
     return said
+
+
+def end(process):
+    """Ends a process with all it has started; as it leads a session, they are one group."""
+    try:
+        os.killpg(process.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass  # it has ended and left nobody behind
+    process.wait()

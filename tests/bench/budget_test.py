@@ -15,6 +15,11 @@ class BudgetTest(unittest.TestCase):
     def test_what_is_quick_comes_first_if_there_is_no_time_for_all(self):
         self.assertEqual(plan({"quick": 1, "slow": 100}, 50, 7), {"quick": 7, "slow": 1})
 
+    def test_those_that_come_first_are_served_before_what_is_quick(self):
+        self.assertEqual(plan({"quick": 1, "slow": 20}, 41, 7, {"slow"}), {"quick": 1, "slow": 3})
+        budget = Budget(None, 3, first=["b"])
+        self.assertEqual(budget.in_order({"a", "b", "c"}), ["b", "a", "c"])
+
     def test_fewer_rounds_than_a_spread_needs_may_be_asked_for(self):
         self.assertEqual(plan({"a": 1}, math.inf, 2), {"a": 2})
         self.assertEqual(plan({"a": 1}, math.inf, 1), {"a": 1})

@@ -1,5 +1,6 @@
 import json
 import pathlib
+import sys
 import tempfile
 import unittest
 
@@ -61,3 +62,32 @@ class ProgramsTest(unittest.TestCase):
         found, failures = programs.available(self.build, "usual", lambda name: True)
         self.assertEqual(found, [])
         self.assertIn("/nowhere/at_all", failures[0])
+
+    def test_a_program_is_called_by_what_is_ours_of_its_command(self):
+        (self.build / "peers").mkdir()
+        (self.build / "peers" / "p").touch()
+        harness = programs.ROOT / "tests" / "bench" / "fake_benchmark.py"
+        self.declare(
+            ["/usr/bin/env", "peers/p"], ["/usr/bin/env", sys.executable, str(harness), "--loop=x"]
+        )
+        self.assertEqual(
+            [p.label() for p in programs.declared(self.build, "usual")],
+            ["peers/p", "tests/bench/fake_benchmark.py --loop=x"],
+        )
+
+    def test_a_program_that_cannot_list_is_called_by_its_own_name_and_quoted(self):
+        peer = self.build / "peer.py"
+        peer.write_text("import sys; sys.exit('no module named uvloop')", encoding="utf-8")
+        self.declare(["/usr/bin/env", sys.executable, str(peer)])
+        _, failures = programs.available(self.build, "usual", lambda name: True)
+        self.assertEqual(
+            failures,
+            ["peer.py does not list its benchmarks: exit status 1: no module named uvloop"],
+        )
+
+    def test_a_folder_without_a_build_is_named(self):
+        with self.assertRaisesRegex(programs.NoBuild, f"{self.build} is no build folder"):
+            programs.declared(self.build, "usual")
+        self.declare()
+        with self.assertRaisesRegex(programs.NoBuild, "without benchmarks"):
+            programs.declared(self.build, "usual")

@@ -3,7 +3,7 @@ import unittest
 from report import names, record, rounds
 from report.budget import Budget
 from report.programs import Program
-from report.run import Failed
+from report.run import Failed, OutOfTime
 
 
 def program(command, *rows):
@@ -53,7 +53,30 @@ class RoundsTest(unittest.TestCase):
     def test_what_there_is_no_time_for_is_named(self):
         self.measure([program("p", "a.x/asyncio", "a.y/asyncio")], 5, budget=3)
         self.assertEqual(self.order, [("p", "a.x")])
-        self.assertEqual(self.kept.failures, ["a.y: no time was left to measure it"])
+        self.assertEqual(self.kept.left_out, ["a.y: no time was left to measure it"])
+        self.assertEqual(self.kept.failures, [])
+
+    def test_what_was_stopped_when_time_ran_out_has_not_failed(self):
+        def run(program_run, subject):
+            if program_run.command[0] == "q":
+                raise OutOfTime
+            return output(program_run, subject)
+
+        self.measure([program("p", "a.x/go"), program("q", "a.x/tokio")], 1, run=run)
+        self.assertEqual(self.kept.left_out, ["a.x: time ran out in round 1"])
+        self.assertEqual(self.kept.failures, [])
+        self.assertEqual(self.kept.spread("a.x/go").count, 1)
+
+    def test_an_interrupt_keeps_what_was_measured_and_says_when_it_came(self):
+        def run(program_run, subject):
+            if len(self.order) > 3:
+                raise KeyboardInterrupt
+            return output(program_run, subject)
+
+        with self.assertRaises(KeyboardInterrupt):
+            self.measure([program("p", "a.x/go", "a.y/go")], 3, run=run)
+        self.assertEqual(self.kept.left_out, ["all that was to follow: interrupted in round 2"])
+        self.assertEqual(self.kept.spread("a.x/go").count, 2)
 
     def test_a_program_that_fails_is_named_once_and_stops_nobody_else(self):
         def run(program_run, subject):
