@@ -21,7 +21,7 @@ from . import (
     targets,
 )
 from .budget import Budget
-from .disturbance import Disturbance
+from .disturbance import Disturbance, in_words
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
@@ -96,7 +96,7 @@ def measure(given):
     )
     taken = [kept for _, kept in sides]
     for kept in taken:
-        kept.machine["taken by other programs"] = f"{disturbance.share():.0%} of that processor"
+        kept.machine["taken by other programs"] = f"{in_words(*disturbance.share())} of that processor"
     folder = report_folder(given.build)
     paths = [folder / f"{kept.taken}{side}.json" for kept, side in zip(taken, endings(len(taken)))]
     for kept, path in zip(taken, paths):

@@ -18,28 +18,48 @@ class Disturbance:
         self.began = self.figures()
 
     def share(self):
-        """The part of the time since then in which the processor was busy, but not for us.
+        """The part of the time since then that others took of the processor: at least, and at most.
 
-        It is at least that: what our programs did on other processors is taken for done on this one.
+        The kernel says how busy each processor was, but of our programs only what they took of all
+        processors together, and some have another side elsewhere.  So they may have taken all of it
+        on this one: then others took the least.  And others took no more of this processor than of
+        all.  What our programs have started and not waited for counts as done by others.
         """
-        elapsed, busy, ours = (now - then for now, then in zip(self.figures(), self.began))
-        return max(busy - ours, 0) / elapsed if elapsed else 0.0
+        elapsed, here, anywhere, ours = (
+            now - then for now, then in zip(self.figures(), self.began)
+        )
+        if elapsed <= 0:
+            return 0.0, 0.0
+        here = min(here, elapsed)  # the kernel counts in ticks
+        least = max(here - ours, 0)
+        most = max(min(here, anywhere - ours), least)
+        return least / elapsed, most / elapsed
 
     def figures(self):
-        """The time, and how much of it the processor was busy, and how much our programs took."""
-        ours = resource.getrusage(resource.RUSAGE_CHILDREN)
+        """In seconds: the time, how much of it this processor and all of them were busy, and how much
+        we and our programs took."""
+        stat = STAT.read_text(encoding="utf-8")
+        taken = [resource.getrusage(w) for w in (resource.RUSAGE_CHILDREN, resource.RUSAGE_SELF)]
         return (
             time.monotonic(),
-            busy(STAT.read_text(), self.processor),
-            ours.ru_utime + ours.ru_stime,
+            busy(stat, f"cpu{self.processor}"),
+            busy(stat, "cpu"),
+            sum(usage.ru_utime + usage.ru_stime for usage in taken),
         )
 
 
-def busy(stat, processor):
-    """Seconds since boot in which the processor was not idle, by the text of /proc/stat."""
+def busy(stat, label):
+    """Seconds since boot that were not idle in the line of that label of /proc/stat's text: `cpu1` is
+    a processor, `cpu` all of them."""
     for line in stat.splitlines():
-        label, *ticks = line.split()
-        if label == f"cpu{processor}":
+        found, *ticks = line.split()
+        if found == label:
             # Guest time, at the end, is in user time as well.
             return sum(int(n) for i, n in enumerate(ticks[:8]) if i not in IDLE) / TICKS
     return 0.0
+
+
+def in_words(least, most):
+    """Both bounds, or one figure where they say the same."""
+    least, most = f"{least:.0%}", f"{most:.0%}"
+    return least if least == most else f"at least {least}, at most {most}"
