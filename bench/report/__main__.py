@@ -6,12 +6,16 @@ import math
 import os
 import pathlib
 import re
+import shlex
+import signal
 import sys
 
 from . import (
     backends_table,
     compare,
+    disturbance,
     machine,
+    names,
     processors,
     programs,
     record,
@@ -21,99 +25,143 @@ from . import (
     targets,
 )
 from .budget import Budget
-from .disturbance import Disturbance, in_words
-
-ROOT = pathlib.Path(__file__).resolve().parents[2]
+from .programs import ROOT
 
 # How long to measure each row in a round, how many rounds at most, and how long altogether.
-QUICK = {"full": False, "seconds": 0.03, "rounds": 7, "budget": 240}
+QUICK = {"full": False, "seconds": 0.03, "rounds": 7, "budget": 260}
 FULL = {"full": True, "seconds": 0.5, "rounds": 11, "budget": None}
 
+# Exit statuses; argparse ends with REFUSED as well.
+NOTHING_FOUND = 1
+REFUSED = 2
+INTERRUPTED = 130  # as a shell says it of SIGINT
 
-def arguments():
+
+def argument_parser():
     parser = argparse.ArgumentParser(
         prog="./dev bench",
         description="Measures what the benchmark programs of a release build can measure, prints "
-        "tables, and writes report.html and the samples as JSON.",
+        "tables, and writes a page and the samples as JSON.",
+        allow_abbrev=False,
     )
     parser.add_argument(
-        "filter", nargs="*", help="measure only rows whose name contains one of these expressions"
-    )
+        "filter", nargs="*", type=expression,
+        help="measure only rows whose name contains one of these regular expressions",
+    )  # fmt: skip
     parser.add_argument(
         "--full",
         action="store_true",
         help="larger sizes, longer, more rounds; without: under 5 minutes",
     )
-    parser.add_argument("--rounds", type=int, help="how often to measure each row")
-    parser.add_argument(
-        "--against", metavar="BUILD", type=pathlib.Path,
+    parser.add_argument("--rounds", type=positive, help="how often to measure each row")
+    instead = parser.add_mutually_exclusive_group()
+    instead.add_argument(
+        "--against", metavar="BUILD", type=path,
         help="measure another build folder in the same rounds, too, and compare",
     )  # fmt: skip
-    parser.add_argument(
-        "--compare", nargs=2, metavar=("BEFORE", "AFTER"), type=pathlib.Path,
+    instead.add_argument(
+        "--compare", nargs=2, metavar=("BEFORE", "AFTER"), type=path,
         help="compare two runs by their JSON, instead of measuring",
     )  # fmt: skip
-    parser.add_argument(
-        "--show", metavar="RUN", type=pathlib.Path,
-        help="print and write the report of an earlier run by its JSON, instead of measuring",
+    instead.add_argument(
+        "--show", metavar="RUN", type=path,
+        help="print the tables of an earlier run by its JSON, and write its page beside it, instead "
+        "of measuring",
     )  # fmt: skip
     parser.add_argument(
-        "--build", type=pathlib.Path, default=ROOT / "build" / "release", help=argparse.SUPPRESS
+        "--build", type=path, default=ROOT / "build" / "release", help=argparse.SUPPRESS
     )
-    return parser.parse_args()
+    return parser
+
+
+def arguments():
+    parser = argument_parser()
+    given = parser.parse_args()
+    if given.filter and (given.compare or given.show):
+        parser.error("--compare and --show take no filter: they are about whole files")
+    return given
+
+
+def path(text):
+    """Seen from where the command was given: ./dev has moved to the root of the source since."""
+    return pathlib.Path(os.environ.get("CALLED_FROM", "."), text).absolute()
+
+
+def positive(text):
+    if not text.isdecimal() or int(text) == 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of rounds, which are 1 or more")
+    return int(text)
+
+
+def expression(text):
+    try:
+        re.compile(text)
+    except re.error as error:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not a regular expression: {error}; a backslash makes a character plain"
+        ) from error
+    return text
 
 
 def main():
+    """Returns the exit status."""
     given = arguments()
-    if given.compare:
-        print_comparison(*map(record.load, given.compare))
-    elif given.show:
-        report(record.load(given.show), report_folder(given.build))
-    else:
-        measure(given)
+    try:
+        if given.compare:
+            return print_comparison(*map(record.load, given.compare))
+        if given.show:
+            report(record.load(given.show), given.show)
+            return 0
+        return measure(given)
+    except (record.Unreadable, programs.NoBuild) as error:
+        runs = given.build / "bench-report"
+        hint = f"; runs are in {runs}" if isinstance(error, record.Unreadable) else ""
+        print(f"./dev bench: {error}{hint}", file=sys.stderr)
+        return REFUSED
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return INTERRUPTED
 
 
 def measure(given):
     """Measures one build, or two in turns, and reports."""
-    settings = dict(FULL if given.full else QUICK)
+    settings = {**(FULL if given.full else QUICK), "filter": given.filter}
     if given.rounds:
         settings.update(rounds=given.rounds, budget=None)
     processor = processors.measured(processors.allowed())
     builds = [build.resolve() for build in filter(None, [given.against, given.build])]
-    sides = [prepare(build, settings, given.filter, processor) for build in builds]
-    if not any(chosen for chosen, _ in sides):
-        sys.exit(f"no benchmark matches {' or '.join(given.filter) or 'anything'}")
-    disturbance = Disturbance(processor)
-    first = targets.subjects(targets.load())
-    budget = Budget(settings["budget"], settings["rounds"], first=first)
-    rounds.measure(
-        sides,
-        budget,
-        lambda program, subject: run.run(
-            program, subject, settings["seconds"], processor, budget.left()
-        ),
-        say=lambda line: print(line, file=sys.stderr, flush=True),
-    )
+    sides = [prepare(build, settings, processor) for build in builds]
+    for build, (chosen, kept) in zip(builds, sides):
+        if not chosen:
+            return print_nothing_found(build, kept)
+    interrupted = measure_rounds(sides, settings, processor)
     taken = [kept for _, kept in sides]
-    for kept in taken:
-        kept.machine["taken by other programs"] = f"{in_words(*disturbance.share())} of that processor"
-    folder = report_folder(given.build)
-    paths = [folder / f"{kept.taken}{side}.json" for kept, side in zip(taken, endings(len(taken)))]
-    for kept, path in zip(taken, paths):
-        record.save(kept, path)
-    report(taken[-1], folder)
+    if not any(kept.rows for kept in taken):
+        reasons = [*taken[-1].failures, *taken[-1].left_out]
+        print("nothing was measured", *reasons, sep="\n", file=sys.stderr)
+        return INTERRUPTED if interrupted else NOTHING_FOUND
+    folder = given.build / "bench-report"
+    folder.mkdir(exist_ok=True)
+    paths = [
+        record.save(kept, folder / f"{kept.taken}{ending}.json")
+        for kept, ending in zip(taken, endings(len(taken)))
+    ]
+    whole = not given.filter and not interrupted
+    report(taken[-1], paths[-1], folder if whole else None)
     if given.against:
         print_comparison(*taken, same_rounds=True)
-    print("samples:", *map(os.path.relpath, paths))
+    print("samples:", *paths)
+    return INTERRUPTED if interrupted else 0
 
 
-def prepare(build, settings, filters, processor):
+def prepare(build, settings, processor):
     """The programs of one build, and the record for what they will say."""
     extent = "full" if settings["full"] else "usual"
-    chosen, failures = programs.available(build, extent, wanted(filters))
+    chosen, failures = programs.available(build, extent, names.wanted(settings["filter"]))
     kept = record.Record(
-        taken=datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H%MZ"),
+        taken=datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H%M%SZ"),
         settings=settings,
+        command=shlex.join(["./dev", "bench", *sys.argv[1:]]),
         machine=machine.describe(build, processor),
         commands=commands(chosen, settings, processor),
         failures=failures,
@@ -121,18 +169,39 @@ def prepare(build, settings, filters, processor):
     return chosen, kept
 
 
-def wanted(filters):
-    """Does a name match one of the filters?  All do if there are none."""
-    return lambda name: not filters or any(re.search(f, str(name)) for f in filters)
+def measure_rounds(sides, settings, processor):
+    """Fills the records.  Returns whether the user, or who ends programs, wanted no more of it."""
+    for ending in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(ending) == signal.SIG_DFL:  # not of nohup(1)
+            signal.signal(ending, signal.default_int_handler)
+    watched = disturbance.Disturbance(processor)
+    first = targets.subjects(targets.load())
+    budget = Budget(settings["budget"], settings["rounds"], first=first)
+    interrupted = False
+    try:
+        rounds.measure(
+            sides,
+            budget,
+            lambda program, subject: run.run(
+                program, subject, settings["seconds"], processor, budget.left()
+            ),
+            say=lambda line: print(line, file=sys.stderr, flush=True),
+        )
+    except KeyboardInterrupt:
+        interrupted = True
+    taken = disturbance.in_words(*watched.share())
+    for _, kept in sides:
+        kept.machine["taken by other programs"] = f"{taken} of that processor"
+    return interrupted
 
 
 def commands(chosen, settings, processor):
     """What will be run, as one would type it at the root of the source."""
     return [
         " ".join(
-            [f"{variable}={value}" for variable, value in program.environment]
+            [f"{k}={shlex.quote(v)}" for k, v in run.environment(program, processor).items()]
             + [
-                quoted(part.replace(f"{ROOT}/", ""))
+                shlex.quote(part.replace(f"{ROOT}/", ""))
                 for part in run.command(program, subject, settings["seconds"], processor)
             ]
         )
@@ -141,23 +210,17 @@ def commands(chosen, settings, processor):
     ]
 
 
-def quoted(part):
-    return f"'{part}'" if re.search(r"[()|$\s]", part) else part
-
-
 def endings(sides):
     """What tells the files of one run apart."""
     return [""] if sides == 1 else ["-against", ""]
 
 
-def report_folder(build):
-    folder = build / "bench-report"
-    folder.mkdir(exist_ok=True)
-    return folder
+def report(kept, samples, folder=None):
+    """Prints the tables and writes the page and, for documents, what comes first in Markdown.
 
-
-def report(kept, folder):
-    """Prints the tables and writes the page and, for documents, what comes first in Markdown."""
+    They are written beside the samples and named after them; where a folder is given, as
+    `report.html` and `summary.md` in it, for whoever looks for the latest whole run.
+    """
     from . import page  # needs packages that a mere comparison does not
 
     judged = targets.results(kept, targets.load())
@@ -168,23 +231,41 @@ def report(kept, folder):
             print(tables.as_text(table))
     for table in highlights:
         print(tables.as_text(table, width=math.inf))
-    print(targets.tally(judged))
+    if judged:
+        print(targets.tally(judged))
     print("taken by other programs:", kept.machine["taken by other programs"])
     for line in kept.failures:
         print("FAILED", line)
     for line in kept.left_out:
         print("LEFT OUT", line)
-    (folder / "report.html").write_text(page.page(kept, highlights), encoding="utf-8")
-    markdown = "\n".join(map(tables.as_markdown, highlights))
-    (folder / "summary.md").write_text(markdown, encoding="utf-8")
-    print("report:", os.path.relpath(folder / "report.html"))
+    html = folder / "report.html" if folder else samples.with_suffix(".html")
+    markdown = folder / "summary.md" if folder else samples.with_suffix(".md")
+    html.write_text(page.page(kept, highlights), encoding="utf-8")
+    if highlights:
+        markdown.write_text("\n".join(map(tables.as_markdown, highlights)), encoding="utf-8")
+    print("report:", html)
 
 
 def print_comparison(before, after, same_rounds=False):
-    print(tables.as_text(compare.comparison(before, after, same_rounds), width=math.inf))
+    """Returns the exit status."""
+    compared = compare.comparison(before, after, same_rounds)
+    if compared.rows:
+        print(tables.as_text(compared, width=math.inf))
     for line in compare.unmatched(before, after):
         print(line)
+    if not compared.rows:
+        print("nothing to compare: the two runs have no row in common", file=sys.stderr)
+    return 0 if compared.rows else NOTHING_FOUND
+
+
+def print_nothing_found(build, kept):
+    """Returns the exit status."""
+    for line in kept.failures:
+        print("FAILED", line, file=sys.stderr)
+    wanted = " or ".join(kept.settings["filter"]) or "anything"
+    print(f"no benchmark in {build} matches {wanted}", file=sys.stderr)
+    return NOTHING_FOUND
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
