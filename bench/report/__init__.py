@@ -20,6 +20,7 @@ One idea in each module, in the order in which a run uses them:
     tables          samples as tables, for terminals and Markdown
     backends_table  the first question about a backend, answered
     targets         what must be reached, and whether it was
+    losses          where this library is dearer, the greatest loss first
     compare         two runs, row by row
     drawing         how every picture is drawn
     plots           samples as pictures

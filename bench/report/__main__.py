@@ -14,6 +14,7 @@ from . import (
     backends_table,
     compare,
     disturbance,
+    losses,
     machine,
     names,
     processors,
@@ -30,6 +31,8 @@ from .programs import ROOT
 # How long to measure each row in a round, how many rounds at most, and how long altogether.
 QUICK = {"full": False, "seconds": 0.03, "rounds": 7, "budget": 260}
 FULL = {"full": True, "seconds": 0.5, "rounds": 11, "budget": None}
+# For each row where the number of rounds is given: then there is time, and short samples scatter more.
+UNHURRIED = 0.1
 
 # Exit statuses; argparse ends with REFUSED as well.
 NOTHING_FOUND = 1
@@ -127,7 +130,8 @@ def measure(given):
     """Measures one build, or two in turns, and reports."""
     settings = {**(FULL if given.full else QUICK), "filter": given.filter}
     if given.rounds:
-        settings.update(rounds=given.rounds, budget=None)
+        seconds = max(settings["seconds"], UNHURRIED)
+        settings.update(rounds=given.rounds, seconds=seconds, budget=None)
     processor = processors.measured(processors.allowed())
     builds = [build.resolve() for build in filter(None, [given.against, given.build])]
     sides = [prepare(build, settings, processor) for build in builds]
@@ -224,7 +228,7 @@ def report(kept, samples, folder=None):
     from . import page  # needs packages that a mere comparison does not
 
     judged = targets.results(kept, targets.load())
-    highlights = [backends_table.table(kept), targets.table(judged)]
+    highlights = [backends_table.table(kept), targets.table(judged), losses.table(kept)]
     highlights = [table for table in highlights if table]
     for subject in kept.subjects():
         for table in tables.subject_tables(kept, subject):
