@@ -29,7 +29,7 @@ from .budget import Budget
 from .programs import ROOT
 
 # How long to measure each row in a round, how many rounds at most, and how long altogether.
-QUICK = {"full": False, "seconds": 0.03, "rounds": 7, "budget": 260}
+QUICK = {"full": False, "seconds": 0.03, "rounds": 7, "budget": 250}
 FULL = {"full": True, "seconds": 0.5, "rounds": 11, "budget": None}
 # For each row where the number of rounds is given: then there is time, and short samples scatter more.
 UNHURRIED = 0.1
