@@ -25,13 +25,9 @@ std::int64_t skynet(std::int64_t first, std::int64_t leaves) {
 
 const Subject subject("core.skynet", [](Rows& rows) {
   for (const std::int64_t leaves : rows.sizes({1'000, 100'000}, {1'000'000})) {
-    rows.add("asyncio", {{"leaves", leaves}},
-             [=](State& state) {
-               asyncio::run([&] {
-                 for (auto _ : state) check_skynet(state, skynet(0, leaves), leaves);
-               });
-             })
-        ->Unit(benchmark::kMillisecond);
+    rows.add("asyncio", {{"leaves", leaves}}, [=](State& state) {
+      asyncio::run([&] { time_skynet(state, leaves, [=] { return skynet(0, leaves); }); });
+    });
   }
 });
 
