@@ -89,6 +89,23 @@ struct ReaderInTime : Loop::template Io<ReaderInTime<Loop>>,
   std::size_t index;
 };
 
+#if BENCH_HAVE_LIBEVENT
+/// The one that moves the timer itself.
+template <>
+struct ReaderInTime<raw::Libevent> : raw::Libevent::IoInTime<ReaderInTime<raw::Libevent>> {
+  ReaderInTime(raw::Libevent& on, PipeRing& in, std::size_t at) : loop(on), ring(in), index(at) {
+    start(loop, ring.reader(index), long_timeout(index));
+  }
+  void on_ready() {
+    if (ring.pass_on(index)) loop.stop();
+  }
+  void on_time() {}
+  raw::Libevent& loop;
+  PipeRing& ring;
+  std::size_t index;
+};
+#endif
+
 template <class Loop, class Watcher>
 void on_raw_loop(State& state, const PipesShape& shape) {
   Loop loop;

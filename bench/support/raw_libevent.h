@@ -67,6 +67,30 @@ class Libevent {
   void expect_many_timers_of(double seconds) {
     const timeval delay = to_timeval(seconds);
     common_seconds_ = seconds;
+  /// As libevent's manual advises for an idle timeout: it belongs to the persistent event, and begins
+  /// anew whenever that becomes active.  on_time() is called when it is over.
+  template <class Derived>
+  class IoInTime {
+   public:
+    void start(Libevent& loop, int fd, double seconds) {
+      const timeval idle = to_timeval(seconds);
+      event_assign(&native_, loop.base_, fd, EV_READ | EV_PERSIST, call, this);
+      event_add(&native_, &idle);
+    }
+    void stop(Libevent& /*loop*/) { event_del(&native_); }
+
+   private:
+    static void call(evutil_socket_t /*fd*/, short what, void* self) {
+      auto* const derived = static_cast<Derived*>(static_cast<IoInTime*>(self));
+      if ((what & EV_TIMEOUT) != 0) {
+        derived->on_time();
+      } else {
+        derived->on_ready();
+      }
+    }
+    event native_;
+  };
+
     common_ = *event_base_init_common_timeout(base_, &delay);
   }
 
