@@ -36,7 +36,7 @@ class Sleeper : public Loop::template Timer<Sleeper<Loop>> {
  public:
   explicit Sleeper(Loop& loop) : Loop::template Timer<Sleeper<Loop>>(loop), loop_(loop) {}
   void sleep() {
-    this->start(in_seconds(kShortSleep));
+    this->start(in_seconds(kShortSleep) + Loop::clock_lag);
     loop_.run();
   }
   void on_time() { loop_.stop(); }
@@ -45,21 +45,9 @@ class Sleeper : public Loop::template Timer<Sleeper<Loop>> {
   Loop& loop_;
 };
 
-/// The loop as a program sets it up that needs short timers.
-template <class Loop>
-struct Precise {
-  using type = Loop;
-};
-#if BENCH_HAVE_LIBEVENT
-template <>
-struct Precise<raw::Libevent> {
-  using type = raw::PreciseLibevent;
-};
-#endif
-
 template <class Loop>
 void on_raw_loop(State& state) {
-  typename Precise<Loop>::type loop;
+  typename Loop::Precise loop;
   Sleeper<Loop> sleeper(loop);
   time_sleeps(state, [&] {
     update_clock(loop);
@@ -67,18 +55,19 @@ void on_raw_loop(State& state) {
   });
 }
 
-/// By a timerfd: epoll itself counts in milliseconds.
-void on_raw_epoll(State& state) {
-  struct Alarm : raw::Epoll::Io<Alarm> {
-    explicit Alarm(raw::Epoll& on) : loop(on) {}
+/// By a timerfd that the loop watches: epoll itself counts in milliseconds, and so do libev's timers.
+template <class Loop>
+void on_timerfd(State& state) {
+  struct Alarm : Loop::template Io<Alarm> {
+    explicit Alarm(Loop& on) : loop(on) {}
     void on_ready() {
       std::uint64_t times = 0;
       if (::read(timer.get(), &times, sizeof(times)) > 0) loop.stop();
     }
-    raw::Epoll& loop;
+    Loop& loop;
     Fd timer{checked(::timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC), "timerfd")};
   };
-  raw::Epoll loop;
+  Loop loop;
   Alarm alarm(loop);
   alarm.start(loop, alarm.timer.get());
   time_sleeps(state, [&] {
@@ -102,7 +91,10 @@ const Subject subject("core.sleep_lateness", [](Rows& rows) {
     add_lateness(rows, "asyncio@" + backend, [=](State& state) { on_asyncio(state, backend); });
   }
   for_each_raw_timer_loop([&]<class Loop>() { add_lateness(rows, Loop::name, on_raw_loop<Loop>); });
-  add_lateness(rows, "raw_epoll", on_raw_epoll);
+#if BENCH_HAVE_LIBEV
+  add_lateness(rows, "raw_libev_timerfd", on_timerfd<raw::Libev>);
+#endif
+  add_lateness(rows, "raw_epoll", on_timerfd<raw::Epoll>);
   add_lateness(rows, "raw_select", on_raw_select);
 });
 

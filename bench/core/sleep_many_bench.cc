@@ -33,13 +33,17 @@ void on_raw_loop(State& state, std::int64_t tasks) {
     using Loop::template Timer<Sleeper>::Timer;
     void on_time() {}
   };
-  Loop loop;
+  typename Loop::Precise loop;
+  const double seconds = in_seconds(kLongSleep) + Loop::clock_lag;
+  if constexpr (requires { loop.expect_many_timers_of(seconds); }) {
+    loop.expect_many_timers_of(seconds);
+  }
   std::vector<Sleeper> sleepers;
   sleepers.reserve(static_cast<std::size_t>(tasks));
   for (std::int64_t i = 0; i < tasks; ++i) sleepers.emplace_back(loop);
   time_sleep_rounds(state, [&] {
     loop.poll();  // libev counts from the last time it looked at the clock
-    for (Sleeper& sleeper : sleepers) sleeper.start(in_seconds(kLongSleep));
+    for (Sleeper& sleeper : sleepers) sleeper.start(seconds);
     loop.run();
   });
 }

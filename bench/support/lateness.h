@@ -13,15 +13,27 @@ namespace bench {
 
 constexpr std::chrono::microseconds kShortSleep{500};
 
-/// Calls `sleep`, which takes kShortSleep, and times how late it returns.
+/// Takes how late a sleep ended for the time of the iteration.  One that ended early has not done what
+/// was asked for: that fails the benchmark, and gives false.
+inline bool set_lateness(State& state, Clock::duration late) {
+  if (late < Clock::duration::zero()) {
+    state.SkipWithError("woke before its time");
+    return false;
+  }
+  state.SetIterationTime(in_seconds(late));
+  return true;
+}
+
+/// Calls `sleep`, which takes kShortSleep, and times how late it returns.  A first one warms up.
 template <class Sleep>
 void time_sleeps(State& state, Sleep sleep) {
   std::vector<double> late_us;
+  sleep();
   for (auto _ : state) {
     const auto began = Clock::now();
     sleep();
     const auto late = Clock::now() - began - kShortSleep;
-    state.SetIterationTime(in_seconds(late));
+    if (!set_lateness(state, late)) return;
     late_us.push_back(in_us(late));
   }
   report_percentiles(state, std::move(late_us));

@@ -16,9 +16,13 @@ namespace bench::raw {
 ///
 /// `class Watcher : Loop::Io<Watcher>` has on_ready() called while its descriptor is
 /// readable (or writable);
-/// `class Alarm : Loop::Timer<Alarm>` has on_time() called.
+/// `class Alarm : Loop::Timer<Alarm>` has on_time() called;
+/// `Precise` is the loop as a program sets it up that needs short timers;
+/// `clock_lag`, in seconds, is how much more a timer has to be asked for so that it never comes early.
 class Libev {
  public:
+  using Precise = Libev;
+  static constexpr double clock_lag = 0;
   static constexpr std::string_view name = "raw_libev";
   static constexpr int descriptor_limit = std::numeric_limits<int>::max();
 

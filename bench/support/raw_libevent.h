@@ -22,8 +22,12 @@ inline timeval to_timeval(double seconds) {
   return result;
 }
 
+class PreciseLibevent;
+
 class Libevent {
  public:
+  using Precise = PreciseLibevent;
+  static constexpr double clock_lag = 0;
   static constexpr std::string_view name = "raw_libevent";
   static constexpr int descriptor_limit = std::numeric_limits<int>::max();
 
@@ -63,10 +67,6 @@ class Libevent {
     event native_;
   };
 
-  /// As libevent's manual advises for many timers of one length: they get a queue of their own.
-  void expect_many_timers_of(double seconds) {
-    const timeval delay = to_timeval(seconds);
-    common_seconds_ = seconds;
   /// As libevent's manual advises for an idle timeout: it belongs to the persistent event, and begins
   /// anew whenever that becomes active.  on_time() is called when it is over.
   template <class Derived>
@@ -91,6 +91,10 @@ class Libevent {
     event native_;
   };
 
+  /// As libevent's manual advises for many timers of one length: they get a queue of their own.
+  void expect_many_timers_of(double seconds) {
+    const timeval delay = to_timeval(seconds);
+    common_seconds_ = seconds;
     common_ = *event_base_init_common_timeout(base_, &delay);
   }
 

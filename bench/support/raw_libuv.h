@@ -16,6 +16,8 @@ namespace bench::raw {
 
 class Libuv {
  public:
+  using Precise = Libuv;
+  static constexpr double clock_lag = 0.001;  // it is cut to whole milliseconds
   static constexpr std::string_view name = "libuv";
   static constexpr int descriptor_limit = std::numeric_limits<int>::max();
 

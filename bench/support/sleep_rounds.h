@@ -6,6 +6,7 @@
 #include <string_view>
 #include <utility>
 
+#include "lateness.h"
 #include "percentiles.h"
 #include "rows.h"
 
@@ -21,7 +22,7 @@ void time_sleep_rounds(State& state, Round round) {
   for (auto _ : state) {
     const auto began = Clock::now();
     round();
-    state.SetIterationTime(in_seconds(Clock::now() - began - kLongSleep));
+    if (!set_lateness(state, Clock::now() - began - kLongSleep)) return;
   }
 }
 
