@@ -6,8 +6,10 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"os/exec"
 	"regexp"
 	"sort"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -40,18 +42,24 @@ type row struct {
 	TimeUnit        string  `json:"time_unit"`
 	P50             float64 `json:"p50_us,omitempty"`
 	P99             float64 `json:"p99_us,omitempty"`
+	BytesPerTask    float64 `json:"bytes_per_task,omitempty"`
+	ErrorOccurred   bool    `json:"error_occurred,omitempty"`
+	ErrorMessage    string  `json:"error_message,omitempty"`
 }
 
 var rows []row
 
 func smoke() bool { return *extent == "smoke" }
 
-// sizes gives the first in a smoke test.
-func sizes(all ...int) []int {
+// sizes gives the first in a smoke test; more are for a full run.
+func sizes(usual []int, more ...int) []int {
 	if smoke() {
-		return all[:1]
+		return usual[:1]
 	}
-	return all
+	if *extent == "full" {
+		return append(usual, more...)
+	}
+	return usual
 }
 
 // wanted tells whether to measure a benchmark; where they are listed, it prints the name instead.
@@ -79,36 +87,56 @@ func add(name string, repetition int, operations int, real, cpu time.Duration, u
 }
 
 var began time.Time
-var cpuBegan time.Duration
+var cpuBegan, took, used time.Duration
+var running bool
 
 // startClock is for work that has something to set up first.
-func startClock() { began, cpuBegan = time.Now(), cpuTime() }
+func startClock() { began, cpuBegan, running = time.Now(), cpuTime(), true }
+
+// stopClock is for work that has something left to end.
+func stopClock() {
+	if running {
+		took, used, running = time.Since(began), cpuTime()-cpuBegan, false
+	}
+}
 
 // measure times work(n), which does n operations, with n as large as it takes.
-func measure(name string, work func(operations int)) {
+func measure(name string, work func(operations int)) { measureBatches(name, 1, work) }
+
+// measureBatches times work(n), which does n batches of operations, for each operation.  A first batch
+// warms up: a large one takes longer than the minimal time, so that a cold one would be the only one.
+func measureBatches(name string, batch int, work func(batches int)) {
 	if !wanted(name) {
 		return
 	}
+	work(1)
 	enough := time.Duration(*minTime * float64(time.Second))
 	for repetition := 0; repetition < *repetitions; repetition++ {
-		for operations := 1; ; {
+		for batches := 1; ; {
 			startClock()
-			work(operations)
-			took, used := time.Since(began), cpuTime()-cpuBegan
+			work(batches)
+			stopClock()
 			if took >= enough {
-				add(name, repetition, operations, took, used, time.Nanosecond)
+				add(name, repetition, batches*batch, took, used, time.Nanosecond)
 				break
 			}
 			if took < enough/10 {
-				operations *= 10
+				batches *= 10
 			} else {
-				operations = int(1.4*float64(operations)*float64(enough)/float64(took)) + 1
+				batches = int(1.4*float64(batches)*float64(enough)/float64(took)) + 1
 			}
 		}
 	}
 }
 
+// fail has the report say what went wrong, instead of a time.
+func fail(name, message string) {
+	rows = append(rows, row{Name: name, RunName: name, RunType: "iteration",
+		ErrorOccurred: true, ErrorMessage: message})
+}
+
 // measureBeyond times rounds of work() that are asked to take a certain time each: what is beyond it.
+// Who wakes before its time has not done what was asked for: that fails.
 func measureBeyond(name string, asked time.Duration, rounds int, unit time.Duration, work func()) {
 	if !wanted(name) {
 		return
@@ -122,6 +150,10 @@ func measureBeyond(name string, asked time.Duration, rounds int, unit time.Durat
 			start := time.Now()
 			work()
 			late := time.Since(start) - asked
+			if late < 0 {
+				fail(name, "woke before its time")
+				return
+			}
 			beyond += late
 			each = append(each, float64(late)/float64(time.Microsecond))
 		}
@@ -129,6 +161,51 @@ func measureBeyond(name string, asked time.Duration, rounds int, unit time.Durat
 		sort.Float64s(each)
 		added.P50, added.P99 = each[len(each)/2], each[len(each)*99/100]
 	}
+}
+
+// measureParked has another process make tasks that park, by park(), and say what they took; so what
+// ran before leaves no memory that could be used again.
+func measureParked(name string, tasks int) {
+	if !wanted(name) {
+		return
+	}
+	for repetition := 0; repetition < *repetitions; repetition++ {
+		said, err := exec.Command("/proc/self/exe", fmt.Sprintf("--park=%d", tasks)).Output()
+		var seconds, bytes float64
+		if err == nil {
+			_, err = fmt.Sscan(string(said), &seconds, &bytes)
+		}
+		if err != nil {
+			fail(name, err.Error())
+			return
+		}
+		took := time.Duration(seconds * float64(time.Second))
+		added := add(name, repetition, tasks, took, 0, time.Nanosecond)
+		added.BytesPerTask = bytes / float64(tasks)
+	}
+}
+
+// residentBytes is read where the kernel walks the page tables; its cheaper counters lag behind.
+func residentBytes() float64 {
+	text, err := os.ReadFile("/proc/self/smaps_rollup")
+	if err != nil {
+		panic(err)
+	}
+	var kb float64
+	_, rest, _ := strings.Cut(string(text), "\nRss:")
+	if _, err = fmt.Sscan(rest, &kb); err != nil {
+		panic(err)
+	}
+	return kb * 1024
+}
+
+// park prints what it took to make tasks that park, in seconds and bytes.
+func park(tasks int, makeAndPark func(tasks int)) {
+	makeAndPark(1) // what the runtime needs anyway is not counted
+	before, start := residentBytes(), time.Now()
+	makeAndPark(tasks)
+	seconds := time.Since(start).Seconds()
+	fmt.Println(seconds, residentBytes()-before)
 }
 
 func printRows(context map[string]string) {
