@@ -24,8 +24,11 @@ class Harness:
         self.smoke = options.extent == 'smoke'
         self.rows = []
 
-    def sizes(self, *usual):
-        return usual[:1] if self.smoke else usual
+    def sizes(self, usual, more=()):
+        """The first in a smoke test; more are for a full run."""
+        if self.smoke:
+            return usual[:1]
+        return (*usual, *more) if self.options.extent == 'full' else usual
 
     def wanted(self, name):
         """Is it to be measured?  Where they are listed, prints the name instead."""
@@ -50,35 +53,57 @@ class Harness:
             **counters,
         })
 
+    def fail(self, name, message):
+        """Has the report say what went wrong, instead of a time."""
+        self.rows.append({
+            'name': name,
+            'run_name': name,
+            'run_type': 'iteration',
+            'error_occurred': True,
+            'error_message': message,
+        })
+
     def start_clock(self):
         """For work that has something to set up first."""
+        self.took = None
         self.began, self.cpu_began = time.perf_counter(), time.process_time()
 
-    async def measure(self, name, work):
-        """Times `await work(n)`, which does n operations, with n as large as it takes.
+    def stop_clock(self):
+        """For work that has something left to end."""
+        if self.took is None:
+            self.took = time.perf_counter() - self.began
+            self.used = time.process_time() - self.cpu_began
 
-        If it does more than it is asked for, it returns how many.
+    async def measure(self, name, work, batch=1):
+        """Times `await work(n)`, which does n batches of operations, for each operation.
+
+        A first batch warms up: a large one takes longer than the minimal time, so that a cold one
+        would be the only one.
         """
         if not self.wanted(name):
             return
+        await work(1)
         enough = self.options.benchmark_min_time
         for repetition in range(self.options.benchmark_repetitions):
-            operations = 1
+            batches = 1
             while True:
                 self.start_clock()
-                done = await work(operations) or operations
-                took = time.perf_counter() - self.began
-                used = time.process_time() - self.cpu_began
-                if took >= enough:
-                    self.add(name, repetition, done, took, used)
+                await work(batches)
+                self.stop_clock()
+                if self.took >= enough:
+                    self.add(name, repetition, batches * batch, self.took, self.used)
                     break
-                growth = 10 if took < enough / 10 else 1.4 * enough / took
-                operations = int(operations * growth) + 1
+                growth = 10 if self.took < enough / 10 else 1.4 * enough / self.took
+                batches = int(batches * growth) + 1
 
     async def measure_beyond(self, name, asked_s, rounds, unit, work):
-        """Times rounds that are asked to take a certain time each: what is beyond it."""
+        """Times rounds that are asked to take a certain time each: what is beyond it.
+
+        A first round warms up.  Who wakes before its time has not done what was asked for: that fails.
+        """
         if not self.wanted(name):
             return
+        await work()
         for repetition in range(self.options.benchmark_repetitions):
             late = []
             cpu = time.process_time()
@@ -86,6 +111,9 @@ class Harness:
                 began = time.perf_counter()
                 await work()
                 late.append(time.perf_counter() - began - asked_s)
+                if late[-1] < 0:
+                    self.fail(name, 'woke before its time')
+                    return
             used = time.process_time() - cpu
             late.sort()
             self.add(name, repetition, rounds, sum(late), used, unit,
