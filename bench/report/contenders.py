@@ -3,7 +3,7 @@
 # In the order in which tables list them.
 OURS = ("asyncio", "asyncio@ev", "asyncio@event", "asyncio@select", "asyncio@clock")
 LIBRARIES = ("raw_libev", "raw_libevent", "raw_select", "raw_epoll")
-BY_HAND = (*LIBRARIES, "bare")
+BY_HAND = (*LIBRARIES, "raw_libev_timerfd", "bare")
 PEERS = ("boost_fiber", "asio", "libuv", "go", "tokio", "python_asyncio", "uvloop")
 ALL = OURS + BY_HAND + PEERS
 
