@@ -57,13 +57,11 @@ class EchoClients {
     wanted_ = 0;
   }
 
-  /// Connections that have had an answer.
-  std::size_t served() const {
-    return static_cast<std::size_t>(
-        std::count_if(connections_.begin(), connections_.end(),
-                      [](const Connection& connection) { return connection.served; }));
+  /// Has every connection had an answer?
+  bool all_served() const {
+    return std::all_of(connections_.begin(), connections_.end(),
+                       [](const Connection& connection) { return connection.served; });
   }
-  std::size_t size() const { return connections_.size(); }
 
   /// From sending a message until all of it is back, in µs; only without a low water.
   std::vector<double>& latencies_us() { return latencies_us_; }
