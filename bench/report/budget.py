@@ -9,8 +9,7 @@ from .spread import FEWEST
 class Budget:
     """Once the first round has shown what each subject takes, plans the others.
 
-    The subjects in `first` are served before all others: these are measured in what the first do not
-    need for a spread.
+    The subjects in `first` are served before all others.
     """
 
     def __init__(self, seconds, rounds, clock=time.monotonic, first=()):
@@ -19,7 +18,6 @@ class Budget:
         self.first = frozenset(first)
         self.end = math.inf if seconds is None else clock() + seconds
         self.took = {}
-        self.kept_back = None
         self.planned = None
 
     def left(self):
@@ -32,21 +30,10 @@ class Budget:
     def allows(self, subject, number):
         """Is there time for this subject in this round?  Rounds count from 0."""
         if number == 0:
-            return self.left() > (0 if subject in self.first else self.reserved())
+            return self.left() > 0
         if self.planned is None:
             self.planned = plan(self.took, self.left(), self.rounds, self.first)
         return number < self.planned.get(subject, 0) and self.left() > 0
-
-    def reserved(self):
-        """What those that come first still need for a spread, as far as there is time for that.
-
-        They must have been measured once.
-        """
-        if self.kept_back is None:
-            took = {subject: self.took[subject] for subject in self.first & self.took.keys()}
-            planned = plan(took, self.left(), min(FEWEST, self.rounds))
-            self.kept_back = sum(took[subject] * (planned[subject] - 1) for subject in took)
-        return self.kept_back
 
     def measured(self, subject, began):
         self.took.setdefault(subject, self.clock() - began)

@@ -20,23 +20,6 @@ class BudgetTest(unittest.TestCase):
         budget = Budget(None, 3, first=["b"])
         self.assertEqual(budget.in_order({"a", "b", "c"}), ["b", "a", "c"])
 
-    def test_others_are_measured_in_what_those_that_come_first_do_not_need(self):
-        now = [0]
-        budget = Budget(70, 7, clock=lambda: now[0], first=["quick", "slow"])
-
-        def measure(subject, number, takes):
-            self.assertTrue(budget.allows(subject, number))
-            began, now[0] = now[0], now[0] + takes
-            budget.measured(subject, began)
-
-        measure("quick", 0, 10)
-        measure("slow", 0, 30)  # there is no time for two more rounds of that one
-        measure("other", 0, 10)
-        self.assertFalse(budget.allows("another", 0))
-        measure("quick", 1, 10)
-        measure("quick", 2, 10)
-        self.assertFalse(budget.allows("slow", 2))
-
     def test_fewer_rounds_than_a_spread_needs_may_be_asked_for(self):
         self.assertEqual(plan({"a": 1}, math.inf, 2), {"a": 2})
         self.assertEqual(plan({"a": 1}, math.inf, 1), {"a": 1})
