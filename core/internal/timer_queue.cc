@@ -9,6 +9,10 @@ namespace {
 // Of a longer list the earliest deadline is not looked for: the loop wakes when its time begins.
 constexpr int longest_search = 64;
 
+// A list that falls into more chains goes into the heap: to merge very many links that lie anywhere takes
+// longer than that, and all at once, before the first of them can fire.
+constexpr int most_chains = 64;
+
 }  // namespace
 
 // Room for each slot in the heap, too, so that nothing but this can fail.
@@ -73,6 +77,16 @@ void TimerQueue::bring_down(std::uint32_t head) noexcept {
   }
 }
 
+bool TimerQueue::has_few_chains(std::uint32_t head) const noexcept {
+  int chains = 1;
+  std::uint32_t slot = records_[head].second;
+  for (std::uint32_t next = records_[slot].second; next != head; next = records_[slot].second) {
+    if (before(next, slot) && ++chains > most_chains) return false;
+    slot = next;
+  }
+  return true;
+}
+
 // Of two sorted chains, `a` armed before `b` where they are equal, one.
 std::uint32_t TimerQueue::merge(std::uint32_t a, std::uint32_t b) noexcept {
   std::uint32_t merged = nowhere;
@@ -118,14 +132,14 @@ void TimerQueue::advance(std::uint64_t horizon) noexcept {
     const Place first = first_list();
     // One that only begins at the new horizon has to come down as well, if it is longer than a tick.
     if (first.level == levels || first.begin + (first.level == 0 ? 1 : 0) > horizon) break;
-    if (first.level == 0) {
-      horizon_ = first.begin + 1;
-      for (std::uint32_t slot = sort(take_list(head_of(first))); slot != nowhere;) {
+    horizon_ = first.level == 0 ? first.begin + 1 : first.begin;
+    const std::uint32_t head = head_of(first);
+    if (first.level == 0 && has_few_chains(head)) {
+      for (std::uint32_t slot = sort(take_list(head)); slot != nowhere;) {
         append(sorted, std::exchange(slot, records_[slot].second));
       }
     } else {
-      horizon_ = first.begin;
-      bring_down(head_of(first));
+      bring_down(head);
     }
   }
   horizon_ = horizon;

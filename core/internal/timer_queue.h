@@ -4,8 +4,8 @@
 // That is a hierarchical wheel (Varghese and Lauck, SOSP 1987): lists of deadlines by 8 ms, by 0.5 s, by
 // 34 s and by 37 minutes, and one for what comes after the next multiple of 39 hours.  As time goes on,
 // lists come down level by level.  One of 8 ms is sorted when its time begins, and taken from the front:
-// where many are due together, that is much less work than a heap for all of them.  Only what is due
-// within milliseconds when it is armed goes into a heap, four-way.
+// where many of a few lengths are due together, that is much less work than a heap for all of them.  What
+// is due within milliseconds when it is armed goes into a heap, four-way, and so do lists in no order.
 //
 // Nodes lie scattered, each on a page of its own if it is on a parked task's stack, so the queue works
 // without looking at them: what it knows of each is in one dense table.  (Places written into the nodes
@@ -215,6 +215,8 @@ class TimerQueue {
     const Record& y = records_[b];
     return x.deadline != y.deadline ? x.deadline < y.deadline : x.sequence < y.sequence;
   }
+  /// Does a list, which is not empty, fall into so few chains in order that it is worth merging them?
+  bool has_few_chains(std::uint32_t head) const noexcept;
   std::uint32_t merge(std::uint32_t a, std::uint32_t b) noexcept;
   std::uint32_t sort(std::uint32_t slot) noexcept;
 

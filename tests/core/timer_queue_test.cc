@@ -150,6 +150,31 @@ TEST(TimerQueueTest, OfVeryManyTheEarliestIsABoundThatEndsInTheDeadlineItself) {
   }
 }
 
+TEST(TimerQueueTest, OfOneListInAnyOrderTheEarliestComesFirst) {
+  for (const std::size_t count : {10, 100, 5000}) {
+    for (const std::size_t lengths : {std::size_t{1}, std::size_t{3}, count}) {
+      TimerQueue queue;
+      std::minstd_rand random{1};
+      std::deque<Node> nodes(count);
+      for (std::size_t i = 0; i < count; ++i) {
+        const Duration among_equals = i * 1ns;
+        const Duration length =
+            lengths == count ? Duration{random() % 8'000'000} : (i % lengths) * 2ms;
+        queue.arm(nodes[i], at(10s + length + among_equals));
+      }
+      TimePoint last = TimePoint::min();
+      for (std::size_t i = 0; i < count; ++i) {
+        TimerNode* const node = queue.due(at(11s));
+        ASSERT_NE(nullptr, node);
+        ASSERT_GE(node->deadline, last);
+        last = node->deadline;
+        queue.disarm(*node);
+      }
+      ASSERT_TRUE(queue.empty());
+    }
+  }
+}
+
 // What a loop does, on one node after the other.
 class Model {
  public:
