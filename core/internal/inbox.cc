@@ -58,7 +58,6 @@ Inbox& Inbox::open() {
   }
   if (inbox == nullptr) inbox = new Inbox;
   inbox->wake_fd_ = fd;
-  ++inbox->epoch_;
   inbox->wake_requested_ = false;
   inbox->signalled_ = false;
   inbox->claim();
@@ -74,6 +73,7 @@ void Inbox::refuse_thread(const char* call) {
 void Inbox::close() noexcept {
   sleeping_.store(false);
   Post* left = head_.exchange(closed_mark());
+  epoch_.fetch_add(1, std::memory_order_relaxed);
   while (left != nullptr) {
     Post* next = left->next;
     left->run(*left, nullptr);

@@ -66,11 +66,9 @@ class Inbox {
   void end_sleep() noexcept { sleeping_.store(false, std::memory_order_relaxed); }
   int wake_fd() const noexcept { return wake_fd_; }
   /// Differs between two loops that had this object one after the other.
-  std::uint64_t epoch() const noexcept { return epoch_; }
-  /// Is the loop that had epoch() when it took this object still there?
-  bool is_open(std::uint64_t epoch) const noexcept {
-    return epoch == epoch_ && head_.load(std::memory_order_relaxed) != closed_mark();
-  }
+  std::uint64_t epoch() const noexcept { return epoch_.load(std::memory_order_relaxed); }
+  /// Is the loop that had epoch() when it took this object still there?  Threads: the one that closes it.
+  bool is_open(std::uint64_t epoch) const noexcept { return epoch == this->epoch(); }
   /// Empties the eventfd; false if it was empty.
   bool drain() noexcept;
   /// In the child of a fork: an eventfd of its own.
@@ -87,7 +85,7 @@ class Inbox {
   std::atomic<int> writers_{0};
   std::atomic<pthread_t> owner_{};
   int wake_fd_ = -1;
-  std::uint64_t epoch_ = 0;
+  std::atomic<std::uint64_t> epoch_{1};  // counts up when it closes: who had it sees that at once
   Inbox* next_idle_ = nullptr;
 };
 

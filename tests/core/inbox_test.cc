@@ -199,5 +199,34 @@ TEST(InboxCloseTest, WakersThatRaceWithTheEndNeverWriteToAStrangersDescriptor) {
   }
 }
 
+TEST_F(InboxTest, AClosedOneIsClosedForWhoHadItWhileAnotherThreadTakesIt) {
+  for (int round = 0; round < 200; ++round) {
+    Inbox& first = Inbox::open();
+    const std::uint64_t mine = first.epoch();
+    EXPECT_TRUE(first.is_open(mine));
+    first.close();
+    std::atomic<bool> go{false};
+    std::atomic<bool> taken{false};
+    std::atomic<bool> seen{false};
+    std::thread other{[&] {
+      while (!go) std::this_thread::yield();
+      Inbox& next = Inbox::open();
+      taken = true;
+      EXPECT_EQ(&first, &next) << "else nothing is tested here";
+      EXPECT_NE(mine, next.epoch());
+      while (!seen) std::this_thread::yield();
+      next.close();
+    }};
+    go = true;
+    bool taken_for_open = false;
+    do {
+      taken_for_open = taken_for_open || first.is_open(mine);
+    } while (!taken);
+    EXPECT_FALSE(taken_for_open);
+    seen = true;
+    other.join();
+  }
+}
+
 }  // namespace
 }  // namespace asyncio::test
