@@ -87,7 +87,7 @@ BlockPool::~BlockPool() {
 }
 
 void* BlockPool::cut(std::size_t size) {
-  const std::size_t whole = (index_of(size) + 1) * line;
+  const std::size_t whole = whole_lines(size);
   if (slab_ == nullptr || used_ + whole > slab_size) {
     Slab* const fresh = Slab::make(slab_size, Slab::being_cut);
     leave_slab();
@@ -107,7 +107,7 @@ void BlockPool::leave_slab() noexcept {
 }
 
 void* BlockPool::allocate_alone(std::size_t size) {
-  return Slab::make(line + size, 1)->begin() + line;
+  return Slab::make(line + whole_lines(size), 1)->begin() + line;
 }
 
 void BlockPool::give_back(void* block) noexcept { Slab::of(block).drop(1); }

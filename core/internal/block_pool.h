@@ -81,6 +81,7 @@ class BlockPool {
   [[gnu::tls_model("initial-exec")]] static constinit thread_local BlockPool* pool_of_thread;
 
   static std::size_t index_of(std::size_t size) noexcept { return (size - 1) / line; }
+  static std::size_t whole_lines(std::size_t size) noexcept { return (index_of(size) + 1) * line; }
   static void prefetch(const void* block, std::size_t size) noexcept {
     for (std::size_t at = 0; at < size; at += line) {
       __builtin_prefetch(static_cast<const std::byte*>(block) + at, 1);
