@@ -2,8 +2,8 @@
 
 Within a round, all that compete in a subject run one right after the other, and each round begins
 with another of them.  So a machine that slows down for a while slows down all of them, and is seen
-in the spread.  Every sample comes from a new process, so that where memory happens to lie is part
-of the spread as well.
+in the spread.  Every round starts the programs anew, so that where memory happens to lie is part of
+the spread as well.
 """
 
 from . import collect
