@@ -49,8 +49,13 @@ def verdict(different, lower, cost):
 
 
 def unmatched(before, after):
-    """The rows that only one of the runs has, as a sentence for each run that has any."""
+    """The rows that only one of the runs has, as a sentence for each run that has any.
+
+    Subjects of which the other run has nothing are named by themselves: they may have very many.
+    """
     for label, one, other in (("before", before, after), ("after", after, before)):
-        alone = [name for name in one.rows if name not in other.rows]
-        if alone:
-            yield f"only {label}: {', '.join(alone)}"
+        shared = set(other.subjects())
+        alone = [name for name in one.names() if str(name) not in other.rows]
+        told = [str(name) if name.subject in shared else name.subject for name in alone]
+        if told:
+            yield f"only {label}: {', '.join(dict.fromkeys(told))}"

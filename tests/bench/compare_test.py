@@ -44,4 +44,6 @@ class CompareTest(unittest.TestCase):
             {"a.x/asyncio": 1.0}
         )
         self.assertEqual(list(compare.unmatched(before, after)), ["only before: a.x/go"])
+        other = recorded({"b.y/go/n:1": 1.0, "b.y/go/n:2": 1.0})
+        self.assertIn("only after: b.y", list(compare.unmatched(before, other)))
         self.assertEqual(len(compare.comparison(before, after).rows), 1)
