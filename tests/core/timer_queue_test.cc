@@ -151,7 +151,7 @@ TEST(TimerQueueTest, OfVeryManyTheEarliestIsABoundThatEndsInTheDeadlineItself) {
 }
 
 TEST(TimerQueueTest, OfOneListInAnyOrderTheEarliestComesFirst) {
-  for (const std::size_t count : {10, 100, 5000}) {
+  for (const std::size_t count : {10U, 100U, 5000U}) {
     for (const std::size_t lengths : {std::size_t{1}, std::size_t{3}, count}) {
       TimerQueue queue;
       std::minstd_rand random{1};
