@@ -16,7 +16,7 @@ class Neighbours {
   /// Has them end; what keeps the host running are then its own watchers.
   void stop() noexcept { stopping_ = true; }
 
-  /// Checks that each kind got on.
+  /// Checks that each kind got on, however slow the machine was.
   void expect_progress() const;
 
  private:
