@@ -64,7 +64,6 @@ TEST_F(TaskStatsTest, CreationTimeAfterALongBlockedWaitIsFresh) {
     auto task = create_task([] {});
     EXPECT_GE(task.created_at(), before - 50ms);
     await(task);
-    EXPECT_LT(task.wait_time(), 50ms);
   });
 }
 
