@@ -111,8 +111,8 @@ class alignas(64) ASYNCIO_API TaskControl : public ReadyNode {
   void mark_observed() noexcept;
 
   // Everything below, but for the inbox, belongs to the loop's thread.  In the order of use.  A yield
-  // touches the first cache line alone, with the first half of `fiber` as its end, a wait the second
-  // too; what only its making, its end or a report needs, comes last.
+  // touches the first cache line alone, with the first half of `fiber` as its end, a wait and a wake the
+  // second too; what only its making, its end, a handle or a report needs, comes last.
   bool cancel_pending = false;   ///< scope->effective
   std::uint8_t stack_lines = 1;  ///< cache lines of the stack that it needs at once when it goes on
   std::uint16_t budget = 128;    ///< immediate completions left in this slice
@@ -122,18 +122,19 @@ class alignas(64) ASYNCIO_API TaskControl : public ReadyNode {
   std::uint64_t suspensions = 0;
   Fiber fiber;
   Loop* loop = nullptr;
-  Waiter* waiter = nullptr;         ///< the wait it is parked in
-  ScopeNode* scope = nullptr;       ///< innermost scope entered; changed by set_scope()
+  Waiter* waiter = nullptr;    ///< the wait it is parked in
+  ScopeNode* scope = nullptr;  ///< innermost scope entered; changed by set_scope()
+  std::uint64_t id = 0;
   std::uint32_t uncaught_base = 0;  ///< exceptions in flight when the innermost shield was entered
+  bool abandoned = false;           ///< refused to end: never resumed again, leaked with its stack
+  bool swallow_reported = false;
+  bool observed = false;  ///< somebody looked at the failure
 
  private:
-  std::atomic<std::uint32_t> refs_{2};  // the maker's handle and the loop
   std::atomic<TaskState> state_{TaskState::pending};
+  std::atomic<std::uint32_t> refs_{2};  // the maker's handle and the loop
 
  public:
-  bool observed = false;  ///< somebody looked at the failure
-  bool swallow_reported = false;
-  bool abandoned = false;  ///< refused to end: never resumed again, leaked with its stack
   ScopeNode own_scope;
   List<CompletionNode> completions;
   List<HeldLock> held_locks;
@@ -143,12 +144,17 @@ class alignas(64) ASYNCIO_API TaskControl : public ReadyNode {
   std::shared_ptr<ContextBase> context;
   std::unique_ptr<std::vector<UniqueFunction<void()>>> done_callbacks;
   Inbox* inbox = nullptr;  ///< of the loop; never freed, so any thread may use it at any time
-  std::uint64_t id = 0;
   TimePoint created{};
   TimePoint started{};
   TimePoint completed{};
   TimePoint first_cancel{};  ///< when the first cancel was thrown into it
   std::string name;
+
+  /// Fetches what a wake touches.
+  void prefetch() const noexcept {
+    __builtin_prefetch(this, 1);
+    __builtin_prefetch(&loop, 1);
+  }
 
   void set_state(TaskState to) noexcept { state_.store(to, std::memory_order_release); }
   void set_scope(ScopeNode& innermost) noexcept {

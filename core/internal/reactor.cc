@@ -283,41 +283,47 @@ void Reactor::ready(int fd, Interest directions) noexcept {
     return;
   }
   if (fd < 0 || static_cast<std::size_t>(fd) >= fds_.size()) return;
-  for (const Waiter* waiter : fds_[static_cast<std::size_t>(fd)].waiter) {
-    __builtin_prefetch(waiter, 1);
-  }
+  __builtin_prefetch(&fds_[static_cast<std::size_t>(fd)], 1);
   reported_.push_back({fd, directions});
   if (guest_) wake_reported();  // the host's turn goes on, and may ask whether there is work
 }
 
-// Wakes whom the reports concern.  Each of their waiters lies on a stack of its own, and beyond it a
-// control block, in no cache if tasks are many: so all are noted first, and fetched meanwhile.
+// Wakes whom the reports concern.  From a report it is three steps through memory that is in no cache if
+// tasks are many: the entry, the waiter on its task's stack, the control block.  So all reports are noted
+// first, which fetches the entries, and the other steps are fetched some reports ahead.
 void Reactor::wake_reported() noexcept {
-  constexpr std::size_t ahead = 4;
-  for (std::size_t i = 0; i < reported_.size(); ++i) {
-    if (i + ahead < reported_.size()) {
-      for (const Waiter* waiter : fds_[static_cast<std::size_t>(reported_[i + ahead].fd)].waiter) {
-        if (waiter != nullptr) __builtin_prefetch(waiter->task, 1);
+  const std::size_t count = reported_.size();
+  const std::size_t ahead = std::min<std::size_t>(8, count / 2);
+  for (std::size_t i = 0; i < count + 2 * ahead; ++i) {
+    if (i < count) {
+      for (const Waiter* waiter : entry_of(reported_[i]).waiter) __builtin_prefetch(waiter, 1);
+    }
+    if (i >= ahead && i - ahead < count) {
+      for (const Waiter* waiter : entry_of(reported_[i - ahead]).waiter) {
+        if (waiter != nullptr) waiter->task->prefetch();
       }
     }
-    const auto [fd, directions] = reported_[i];
-    FdEntry& entry = fds_[static_cast<std::size_t>(fd)];
-    bool claimed = false;
-    for (const Direction direction : {Direction::read, Direction::write}) {
-      if (!any(directions & interest_of(direction))) continue;
-      Waiter*& waiter = entry.waiter[static_cast<int>(direction)];
-      if (waiter == nullptr) continue;
-      claimed = true;
-      --fd_waiters_;
-      wake(*std::exchange(waiter, nullptr));
-    }
-    if (claimed) {
-      entry.unclaimed = 0;
-    } else {
-      unclaimed_.push_back(fd);
-    }
+    if (i >= 2 * ahead) wake_reported(reported_[i - 2 * ahead]);
   }
   reported_.clear();
+}
+
+void Reactor::wake_reported(const Report& report) noexcept {
+  FdEntry& entry = entry_of(report);
+  bool claimed = false;
+  for (const Direction direction : {Direction::read, Direction::write}) {
+    if (!any(report.directions & interest_of(direction))) continue;
+    Waiter*& waiter = entry.waiter[static_cast<int>(direction)];
+    if (waiter == nullptr) continue;
+    claimed = true;
+    --fd_waiters_;
+    wake(*std::exchange(waiter, nullptr));
+  }
+  if (claimed) {
+    entry.unclaimed = 0;
+  } else {
+    unclaimed_.push_back(report.fd);
+  }
 }
 
 void Reactor::dead(int fd) noexcept {
@@ -440,9 +446,7 @@ inline bool Reactor::is_trusted(const TaskControl& self, int fd,
          entry.waiter[slot] == nullptr;
 }
 
-// Of the common path each line of the parked stack counts, so what is rare is kept out of wait_fd().
-
-bool Reactor::watch_afresh(TaskControl& self, int fd, Direction direction, const char* call) {
+bool Reactor::watch_afresh(const TaskControl& self, int fd, Direction direction, const char* call) {
   struct stat info {};
   // Of a number that only names a path, one mechanism says EBADF, one that it is ready, and libev
   // ends the process.
@@ -497,23 +501,28 @@ void Reactor::throw_broken(const TaskControl& self, int fd, bool dead, const cha
                     self.display_name() + "' waited on it");
 }
 
+bool Reactor::prepare_wait(const TaskControl& self, int fd, Direction direction, const char* call) {
+  if (!is_trusted(self, fd, direction)) [[unlikely]]
+    return watch_afresh(self, fd, direction, call);
+  FdEntry& entry = fds_[static_cast<std::size_t>(fd)];
+  entry.trusted_in = sweeps_;
+  if (!entry.unverified) {
+    unverified_.push_back(fd);
+    entry.unverified = true;
+  }
+  return true;
+}
+
+// Each line of a parked stack counts, so its frame holds what it needs after the wait, and no more.
 Wake Reactor::wait_fd(TaskControl& self, int fd, Direction direction, const TimePoint* deadline,
                       const char* call) {
-  const int slot = static_cast<int>(direction);
-  if (is_trusted(self, fd, direction)) [[likely]] {
-    FdEntry& entry = fds_[static_cast<std::size_t>(fd)];
-    entry.trusted_in = sweeps_;
-    if (!entry.unverified) {
-      unverified_.push_back(fd);
-      entry.unverified = true;
-    }
-  } else if (!watch_afresh(self, fd, direction, call)) {
+  if (!prepare_wait(self, fd, direction, call)) [[unlikely]] {
     self.loop->yield(self);  // what epoll refuses never has to be waited for
     return Wake::completed;
   }
   FdWaiter waiter{fd, direction};
   waiter.abort = &abort_fd_wait;
-  fds_[static_cast<std::size_t>(fd)].waiter[slot] = &waiter;
+  fds_[static_cast<std::size_t>(fd)].waiter[static_cast<int>(direction)] = &waiter;
   ++fd_waiters_;
   const Wake outcome =
       deadline == nullptr ? suspend(self, waiter) : suspend_until(self, waiter, *deadline);

@@ -128,12 +128,18 @@ class Reactor final : public ReadySink {
   void settle_reports();
   /// Need nothing be looked at again before `self` waits once more?
   bool is_trusted(const TaskControl& self, int fd, Direction direction) const noexcept;
-  /// Registers, unless what is there will do.  False: the descriptor never has to be waited for.
-  [[gnu::noinline]] bool watch_afresh(TaskControl& self, int fd, Direction direction,
+  /// Sees to it that the backend watches.  False: the descriptor never has to be waited for.
+  [[gnu::noinline]] bool prepare_wait(const TaskControl& self, int fd, Direction direction,
                                       const char* call);
+  /// Looks at what the number stands for now, and registers it.
+  bool watch_afresh(const TaskControl& self, int fd, Direction direction, const char* call);
   [[noreturn, gnu::noinline]] static void throw_broken(const TaskControl& self, int fd, bool dead,
                                                        const char* call);
   void wake_reported() noexcept;
+  void wake_reported(const Report& report) noexcept;
+  FdEntry& entry_of(const Report& report) noexcept {
+    return fds_[static_cast<std::size_t>(report.fd)];
+  }
   void verify(int fd) noexcept;
   void sweep(TimePoint now) noexcept;
   void wake_dead(int fd) noexcept;
