@@ -1,8 +1,10 @@
 // Timers: made, cancelled, moved and fired while many others are pending.
 //
 // asyncio is EventLoop::call_later, which allocates a callback and gives a name that is never reused;
-// the raw timers are structs that the program owns.  core.timer_queue compares like with like.
+// the raw timers are structs that the program owns.  core.timer_queue compares like with like.  Only
+// firing has to do with a backend.
 #include <cstddef>
+#include <string>
 #include <vector>
 
 #include <asyncio/asyncio.h>
@@ -17,7 +19,8 @@ namespace {
 
 class AsyncioTimers {
  public:
-  explicit AsyncioTimers(const TimersShape& shape) : ids_(shape.pending) {}
+  explicit AsyncioTimers(const TimersShape& shape, const std::string& backend = "auto")
+      : loop_(asyncio::make_backend(backend)), ids_(shape.pending) {}
 
   void arm(std::size_t index, double seconds) {
     ids_[index] = loop_.call_later(seconds, [] {});
@@ -36,7 +39,13 @@ class AsyncioTimers {
 
 const Subject subject("core.timers", [](Rows& rows) {
   for (const TimersShape& shape : timers_shapes(rows)) {
-    add_timers<AsyncioTimers>(rows, "asyncio", shape);
+    if (shape.fires()) {
+      for (const std::string& backend : asyncio::available_backends()) {
+        add_timers<AsyncioTimers>(rows, "asyncio@" + backend, shape, backend);
+      }
+    } else {
+      add_timers<AsyncioTimers>(rows, "asyncio", shape);
+    }
     for_each_raw_timer_loop(
         [&]<class Loop>() { add_timers<raw::Timers<Loop>>(rows, Loop::name, shape); });
   }

@@ -8,6 +8,7 @@ import pathlib
 import re
 import shlex
 import signal
+import subprocess
 import sys
 
 from . import (
@@ -33,6 +34,8 @@ QUICK = {"full": False, "seconds": 0.03, "rounds": 7, "budget": 250}
 FULL = {"full": True, "seconds": 0.5, "rounds": 11, "budget": None}
 # For each row where the number of rounds is given: then there is time, and short samples scatter more.
 UNHURRIED = 0.1
+
+RELEASE = ROOT / "build" / "release"
 
 # Exit statuses; argparse ends with REFUSED as well.
 NOTHING_FOUND = 1
@@ -72,7 +75,7 @@ def argument_parser():
         "of measuring",
     )  # fmt: skip
     parser.add_argument(
-        "--build", type=path, default=ROOT / "build" / "release", help=argparse.SUPPRESS
+        "--build", type=path, help=argparse.SUPPRESS  # measure this folder, as it is
     )
     return parser
 
@@ -109,31 +112,42 @@ def expression(text):
 def main():
     """Returns the exit status."""
     given = arguments()
+    build = given.build or RELEASE
     try:
         if given.compare:
             return print_comparison(*map(record.load, given.compare))
         if given.show:
             report(record.load(given.show), given.show)
             return 0
-        return measure(given)
+        if not given.build:
+            make_release()
+        return measure(given, build)
     except (record.Unreadable, programs.NoBuild) as error:
-        runs = given.build / "bench-report"
+        runs = build / "bench-report"
         hint = f"; runs are in {runs}" if isinstance(error, record.Unreadable) else ""
         print(f"./dev bench: {error}{hint}", file=sys.stderr)
         return REFUSED
+    except subprocess.CalledProcessError:
+        return NOTHING_FOUND  # the build has said what is wrong
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return INTERRUPTED
 
 
-def measure(given):
+def make_release():
+    """Only now that the arguments are known to be good: it may take a while."""
+    subprocess.run([ROOT / "dev", "build", "release"], check=True)
+    print("\n==> running the benchmarks", flush=True)
+
+
+def measure(given, build):
     """Measures one build, or two in turns, and reports."""
     settings = {**(FULL if given.full else QUICK), "filter": given.filter}
     if given.rounds:
         seconds = max(settings["seconds"], UNHURRIED)
         settings.update(rounds=given.rounds, seconds=seconds, budget=None)
     processor = processors.measured(processors.allowed())
-    builds = [build.resolve() for build in filter(None, [given.against, given.build])]
+    builds = [build.resolve() for build in filter(None, [given.against, build])]
     sides = [prepare(build, settings, processor) for build in builds]
     for build, (chosen, kept) in zip(builds, sides):
         if not chosen:
@@ -144,7 +158,7 @@ def measure(given):
         reasons = [*taken[-1].failures, *taken[-1].left_out]
         print("nothing was measured", *reasons, sep="\n", file=sys.stderr)
         return INTERRUPTED if interrupted else NOTHING_FOUND
-    folder = given.build / "bench-report"
+    folder = build / "bench-report"
     folder.mkdir(exist_ok=True)
     paths = [
         record.save(kept, folder / f"{kept.taken}{ending}.json")

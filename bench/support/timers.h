@@ -71,12 +71,14 @@ inline std::vector<std::size_t> shuffled(std::size_t count) {
   return order;
 }
 
-/// Times one operation on each of the timers.  `Timers` has arm, move, cancel and fire_all.
+/// Times one operation on each of the timers.  `Timers` is made of the shape and `where`, if anything,
+/// and has arm, move, cancel and fire_all.
 template <class Timers>
 class TimersBench {
  public:
-  TimersBench(State& state, const TimersShape& shape)
-      : state_(state), shape_(shape), timers_(shape), order_(shuffled(shape.pending)) {}
+  template <class... Where>
+  TimersBench(State& state, const TimersShape& shape, const Where&... where)
+      : state_(state), shape_(shape), timers_(shape, where...), order_(shuffled(shape.pending)) {}
 
   void run() {
     if (shape_.op == TimerOp::insert_cancel || shape_.op == TimerOp::move) {
@@ -154,12 +156,13 @@ class TimersBench {
 };
 
 /// One round of many timers, or several of few.
-template <class Timers>
-void add_timers(Rows& rows, std::string_view contender, const TimersShape& shape) {
+template <class Timers, class... Where>
+void add_timers(Rows& rows, std::string_view contender, const TimersShape& shape,
+                const Where&... where) {
   const std::size_t enough = rows.smoke() ? 1 : 100'000;
   const std::size_t rounds = std::max<std::size_t>(1, enough / shape.pending);
   rows.add_self_timed(contender, to_params(shape),
-                      [=](State& state) { TimersBench<Timers>(state, shape).run(); })
+                      [=](State& state) { TimersBench<Timers>(state, shape, where...).run(); })
       ->Iterations(static_cast<std::int64_t>(rounds * shape.pending));
 }
 
