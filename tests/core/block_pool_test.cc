@@ -161,8 +161,9 @@ TEST(TaskBlocksTest, AYieldNeedsOneLineOfABlockAndAWaitTwo) {
              &task.fiber.caught, &task.fiber.uncaught, &task.fiber.error_number}) {
       EXPECT_EQ(0U, line_of(member));
     }
-    for (const void* member : std::initializer_list<const void*>{
-             &task.no_cancel, &task.loop, &task.waiter, &task.scope, &task.uncaught_base}) {
+    for (const void* member :
+         std::initializer_list<const void*>{&task.no_cancel, &task.loop, &task.waiter, &task.scope,
+                                            &task.id, &task.uncaught_base, &task.abandoned}) {
       EXPECT_LE(line_of(member), 1U);
     }
   });
