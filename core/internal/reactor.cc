@@ -390,6 +390,12 @@ void Reactor::rebuild() noexcept {
   }
 }
 
+// Is that the file that the entry was registered for?  No two sockets have one inode at any time; of
+// other kinds several files may share one, such as the two ends of a pipe.
+bool Reactor::is_same_socket(const FdEntry& entry, const struct stat& info) noexcept {
+  return entry.device == info.st_dev && entry.inode == info.st_ino && S_ISSOCK(info.st_mode);
+}
+
 // A wait that trusted an old registration: is it still the same file?
 void Reactor::verify(int fd) noexcept {
   FdEntry& entry = fds_[static_cast<std::size_t>(fd)];
@@ -397,8 +403,7 @@ void Reactor::verify(int fd) noexcept {
   if (entry.waiter[0] == nullptr && entry.waiter[1] == nullptr) return;
   struct stat info {};
   const bool open = ::fstat(fd, &info) == 0;
-  const bool same_file = open && entry.device == info.st_dev && entry.inode == info.st_ino;
-  if (same_file && S_ISSOCK(info.st_mode)) return;  // no two sockets have one inode; others may
+  if (open && is_same_socket(entry, info)) return;
   const int error = open ? backend_.watch(fd, entry.registered) : EBADF;
   if (error == EBADF || error == EPERM) {
     wake_dead(fd);
@@ -448,11 +453,20 @@ inline bool Reactor::is_trusted(const TaskControl& self, int fd,
 
 bool Reactor::watch_afresh(const TaskControl& self, int fd, Direction direction, const char* call) {
   struct stat info {};
+  const bool open = ::fstat(fd, &info) == 0;
+  const int slot = static_cast<int>(direction);
+  if (open && static_cast<std::size_t>(fd) < fds_.size()) {
+    FdEntry& entry = fds_[static_cast<std::size_t>(fd)];
+    if (any(entry.registered & interest_of(direction)) && entry.waiter[slot] == nullptr &&
+        is_same_socket(entry, info)) {
+      entry.last_task[slot] = self.id;
+      return true;
+    }
+  }
   // Of a number that only names a path, one mechanism says EBADF, one that it is ready, and libev
   // ends the process.
-  const int flags = ::fcntl(fd, F_GETFL);
-  const bool only_a_path = flags >= 0 && (flags & O_PATH) != 0;
-  if (flags < 0 || only_a_path || ::fstat(fd, &info) != 0) {
+  const bool only_a_path = open && (::fcntl(fd, F_GETFL) & O_PATH) != 0;
+  if (!open || only_a_path) {
     const int error = only_a_path ? EBADF : errno;
     throw FdError(fd_text(call, fd) + ": " + std::strerror(error) +
                       "; wait on a descriptor that is open, and call notify_closing(fd) before "
@@ -462,7 +476,6 @@ bool Reactor::watch_afresh(const TaskControl& self, int fd, Direction direction,
   if (static_cast<std::size_t>(fd) >= fds_.size())
     fds_.resize(std::max<std::size_t>(static_cast<std::size_t>(fd) + 1, fds_.size() * 2));
   FdEntry& entry = fds_[static_cast<std::size_t>(fd)];
-  const int slot = static_cast<int>(direction);
   const bool same_file = entry.device == info.st_dev && entry.inode == info.st_ino;
   if (!same_file) wake_dead(fd);  // their file is gone; this one is not theirs
   if (entry.waiter[slot] != nullptr) {

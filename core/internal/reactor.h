@@ -9,7 +9,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include <sys/types.h>
+#include <sys/stat.h>
 
 #include <asyncio/core/detail/waiter.h>
 #include <asyncio/core/event_loop_interface.h>
@@ -131,7 +131,8 @@ class Reactor final : public ReadySink {
   /// Sees to it that the backend watches.  False: the descriptor never has to be waited for.
   [[gnu::noinline]] bool prepare_wait(const TaskControl& self, int fd, Direction direction,
                                       const char* call);
-  /// Looks at what the number stands for now, and registers it.
+  static bool is_same_socket(const FdEntry& entry, const struct stat& info) noexcept;
+  /// Looks at what the number stands for now, and registers it unless it is the same socket still.
   bool watch_afresh(const TaskControl& self, int fd, Direction direction, const char* call);
   [[noreturn, gnu::noinline]] static void throw_broken(const TaskControl& self, int fd, bool dead,
                                                        const char* call);

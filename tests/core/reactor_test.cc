@@ -113,6 +113,14 @@ class ReactorTest : public testing::Test {
     options.clock = &clock;
     loop = std::make_unique<EventLoop>(std::make_unique<ScriptedBackend>(script), options);
   }
+  /// A task of its own waits, and nothing is ready any more when it goes on.
+  void have_a_task_read(int from) {
+    await(create_task([this, from] {
+      script.ready[from] = Interest::read;
+      wait_readable(from);
+      script.ready.erase(from);
+    }));
+  }
   int wake_fd() { return loop->impl().reactor().inbox().wake_fd(); }
 
   TestClock clock;
@@ -133,11 +141,32 @@ TEST_F(ReactorTest, OneRegistrationServesEveryWaitOfATask) {
 }
 
 TEST_F(ReactorTest, AnotherTaskMeansAFreshLook) {
+  int pipe[2] = {-1, -1};
+  ASSERT_EQ(0, ::pipe(pipe));
   loop->run([&] {
-    script.ready[fd] = Interest::read;
-    for (int i = 0; i < 5; ++i) await(create_task([&] { wait_readable(fd); }));
+    for (int i = 0; i < 5; ++i) have_a_task_read(pipe[0]);
   });
-  EXPECT_EQ(5, std::count(script.asked.begin(), script.asked.end(), std::pair{fd, Interest::read}));
+  EXPECT_EQ(5, script.times_asked(pipe[0]))
+      << "the number may stand for the other end by now, whose inode is the same";
+  ::close(pipe[0]);
+  ::close(pipe[1]);
+}
+
+TEST_F(ReactorTest, ASocketThatIsTheSameIsNotRegisteredAnewForAnotherTask) {
+  loop->run([&] {
+    for (int i = 0; i < 5; ++i) have_a_task_read(fd);
+  });
+  EXPECT_EQ(1, script.times_asked(fd));
+}
+
+TEST_F(ReactorTest, AnotherSocketOfTheSameNumberIsRegistered) {
+  loop->run([&] {
+    have_a_task_read(fd);
+    const SocketPair other;
+    ASSERT_EQ(fd, ::dup2(other.a(), fd)) << "closes what was there behind the loop's back";
+    have_a_task_read(fd);
+  });
+  EXPECT_EQ(2, script.times_asked(fd));
 }
 
 TEST_F(ReactorTest, TheSecondDirectionIsAddedToTheFirst) {
