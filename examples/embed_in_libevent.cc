@@ -9,20 +9,20 @@ namespace {
 
 using namespace std::chrono_literals;
 
+struct Program {
+  event_base* host;
+  asyncio::EventLoop& loop;
+};
+
 // A callback of the program's own, which starts a task.
 void on_request(evutil_socket_t /*fd*/, short /*what*/, void* argument) {
-  auto& loop = *static_cast<asyncio::EventLoop*>(argument);
+  const auto& program = *static_cast<Program*>(argument);
   std::cout << "a request\n";
-  loop.create_task([] {
+  program.loop.create_task([&program] {
     asyncio::sleep(10ms);
     std::cout << "its answer, from a task\n";
+    event_base_loopbreak(program.host);  // it would go on for ever
   });
-}
-
-// Stops what would go on for ever.
-void on_timeout(evutil_socket_t /*fd*/, short /*what*/, void* argument) {
-  std::cout << "the program stops its loop\n";
-  event_base_loopbreak(static_cast<event_base*>(argument));
 }
 
 }  // namespace
@@ -39,11 +39,11 @@ int main() {
     }
   });
 
+  Program program{host, loop};
   const timeval soon{0, 1'000};
-  const timeval later{0, 50'000};
-  event_base_once(host, -1, EV_TIMEOUT, on_request, &loop, &soon);
-  event_base_once(host, -1, EV_TIMEOUT, on_timeout, host, &later);
+  event_base_once(host, -1, EV_TIMEOUT, on_request, &program, &soon);
   event_base_dispatch(host);
+  std::cout << "the program has stopped its loop\n";
 
   loop.shutdown();  // the task that still sleeps is cancelled, and waited for
   event_base_free(host);
