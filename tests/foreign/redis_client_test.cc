@@ -114,13 +114,15 @@ TEST_F(RedisClientTest, ADestroyedClientFailsEveryoneWhoWaits) {
 
 TEST_F(RedisClientTest, AClientOfACancelledScopeFailsWhoIsShieldedFromThat) {
   run([] {
-    auto waiting = create_task([] {
+    Event answered;
+    auto waiting = create_task([&] {
       RedisClient redis{address()};
       redis.command("PING");
+      answered.set();
       EXPECT_THROW(shield([&] { redis.command("BLPOP jobs 0"); }), RedisConnectionError);
       EXPECT_THROW(shield([&] { redis.command("PING"); }), RedisConnectionError);
     });
-    sleep(5ms);
+    answered.wait();
     waiting.cancel();
     await(waiting);
   });

@@ -195,7 +195,7 @@ TEST_F(LibevProgramTest, ATaskStartedByAPrepareWatcherIsNotKeptWaiting) {
         ADD_FAILURE() << "the host went to sleep over it";
         ev_break(late_host);
       },
-      1., 0.);
+      60., 0.);
   ev_timer_start(host, &late);
   ev_run(host, 0);
   ev_timer_stop(host, &late);

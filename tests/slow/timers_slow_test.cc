@@ -132,21 +132,19 @@ TEST_F(TimersSlowTest, L4_TimersOfTheFarFutureDisturbNobody) {
 TEST_F(TimersSlowTest, L7_APersistentTimerIsNeverEarlyAndNeverBursts) {
   run([&] {
     const TimePoint start = Clock::now();
-    std::vector<std::int64_t> slots;
+    int ticks = 0;
     const TimerId id =
-        loop().add_timer(3ms, [&] { slots.push_back((Clock::now() - start) / Duration{3ms}); });
-    while (slots.size() < 30) {
+        loop().add_timer(3ms, [&] { EXPECT_GE(Clock::now(), start + ++ticks * 3ms); });
+    while (ticks < 30) {
       sleep(1ms);
-      if (slots.size() == 10) {
+      if (ticks == 10) {
         const TimePoint busy_until = Clock::now() + 10ms;
         while (Clock::now() < busy_until) {
         }
       }
     }
     loop().del_timer(id);
-    EXPECT_GE(slots.front(), 1);
-    EXPECT_EQ(slots.end(), std::adjacent_find(slots.begin(), slots.end()))
-        << "two ticks in one interval";
+    EXPECT_LE(ticks, (Clock::now() - start) / 3ms - 2) << "what was missed is not made up for";
   });
 }
 
@@ -157,7 +155,7 @@ int timers_across_a_stop(int tell) {
   EventLoop loop{make_backend("auto")};
   const TimePoint start = Clock::now();
   std::vector<int> once;
-  std::vector<std::int64_t> slots;
+  int ticks = 0;
   Duration longest_gap{};
   loop.run([&] {
     for (int i = 1; i <= 5; ++i) loop.call_later(i * 30ms, [&once, i] { once.push_back(i); });
@@ -166,7 +164,7 @@ int timers_across_a_stop(int tell) {
       const TimePoint now = Clock::now();
       longest_gap = std::max(longest_gap, now - last);
       last = now;
-      slots.push_back((now - start) / Duration{10ms});
+      ++ticks;
     });
     sleep(15ms);
     if (::write(tell, "x", 1) != 1) ::_exit(9);
@@ -175,7 +173,8 @@ int timers_across_a_stop(int tell) {
     loop.del_timer(every);
   });
   if (once != std::vector<int>{1, 2, 3, 4, 5}) return 1;
-  if (std::adjacent_find(slots.begin(), slots.end()) != slots.end()) return 2;
+  constexpr int surely_missed = 20;
+  if (ticks > (Clock::now() - start) / 10ms - surely_missed) return 2;
   return loop.statistics().timers == 0 ? 0 : 3;
 }
 
