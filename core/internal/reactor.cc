@@ -451,6 +451,14 @@ inline bool Reactor::is_trusted(const TaskControl& self, int fd,
          entry.waiter[slot] == nullptr;
 }
 
+inline void Reactor::trust(int fd) {
+  FdEntry& entry = fds_[static_cast<std::size_t>(fd)];
+  entry.trusted_in = sweeps_;
+  if (entry.unverified) return;
+  unverified_.push_back(fd);
+  entry.unverified = true;
+}
+
 bool Reactor::watch_afresh(const TaskControl& self, int fd, Direction direction, const char* call) {
   struct stat info {};
   const bool open = ::fstat(fd, &info) == 0;
@@ -460,6 +468,7 @@ bool Reactor::watch_afresh(const TaskControl& self, int fd, Direction direction,
     if (any(entry.registered & interest_of(direction)) && entry.waiter[slot] == nullptr &&
         is_same_socket(entry, info)) {
       entry.last_task[slot] = self.id;
+      trust(fd);
       return true;
     }
   }
@@ -517,12 +526,7 @@ void Reactor::throw_broken(const TaskControl& self, int fd, bool dead, const cha
 bool Reactor::prepare_wait(const TaskControl& self, int fd, Direction direction, const char* call) {
   if (!is_trusted(self, fd, direction)) [[unlikely]]
     return watch_afresh(self, fd, direction, call);
-  FdEntry& entry = fds_[static_cast<std::size_t>(fd)];
-  entry.trusted_in = sweeps_;
-  if (!entry.unverified) {
-    unverified_.push_back(fd);
-    entry.unverified = true;
-  }
+  trust(fd);
   return true;
 }
 

@@ -128,6 +128,8 @@ class Reactor final : public ReadySink {
   void settle_reports();
   /// Need nothing be looked at again before `self` waits once more?
   bool is_trusted(const TaskControl& self, int fd, Direction direction) const noexcept;
+  /// Lets a wait rely on the registration that is there; it is looked at later.
+  void trust(int fd);
   /// Sees to it that the backend watches.  False: the descriptor never has to be waited for.
   [[gnu::noinline]] bool prepare_wait(const TaskControl& self, int fd, Direction direction,
                                       const char* call);

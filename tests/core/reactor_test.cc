@@ -159,6 +159,16 @@ TEST_F(ReactorTest, ASocketThatIsTheSameIsNotRegisteredAnewForAnotherTask) {
   EXPECT_EQ(1, script.times_asked(fd));
 }
 
+TEST_F(ReactorTest, L17_ASocketThatIsClosedAfterItWasFoundTheSameIsFoundToBe) {
+  loop->run([&] {
+    have_a_task_read(fd);
+    auto late = create_task([&] { wait_readable(fd); });
+    yield(), yield();
+    pair.close_silently(0);
+    EXPECT_THROW(await(late), FdError);
+  });
+}
+
 TEST_F(ReactorTest, AnotherSocketOfTheSameNumberIsRegistered) {
   loop->run([&] {
     have_a_task_read(fd);
