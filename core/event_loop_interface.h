@@ -48,6 +48,10 @@ class ASYNCIO_API ReadySink {
   /// the watch itself.
   virtual void dead(int fd) noexcept = 0;
 
+  /// The mechanism has, of its own accord, asserted every registration anew: a number that stands for
+  /// something else for the moment is watched as that.  Not for what after_fork() asked for.
+  virtual void rebuilt() noexcept = 0;
+
  protected:
   ~ReadySink() = default;
 };

@@ -285,6 +285,7 @@ class LibevInterface final : public EventLoopInterface {
     for (const auto& entry : self.watches_) {
       if (entry != nullptr) dropped |= self.drop_closed(*entry, *self.sink_);
     }
+    if (self.sink_ != nullptr) self.sink_->rebuilt();
     // The rebuild then belongs to the next ev_run.  A host's is not for us to end.
     if (dropped && self.host_ == nullptr) ev_break(loop, EVBREAK_ONE);
   }

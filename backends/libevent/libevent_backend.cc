@@ -228,7 +228,10 @@ class LibeventInterface final : public EventLoopInterface {
 
   void wait(TimePoint until, ReadySink& sink) override {
     sink_ = &sink;
-    if (ghost_seen_) rebuild();
+    if (ghost_seen_) {
+      rebuild();
+      sink.rebuilt();
+    }
     if (report_dead(sink) || host_) return;
     const int poll = blocks(until) ? 0 : EVLOOP_NONBLOCK;
     const int result = event_base_loop(base_, EVLOOP_ONCE | EVLOOP_NO_EXIT_ON_EMPTY | poll);

@@ -129,6 +129,7 @@ void Reactor::rest(bool alive, TimePoint until) {
 
 void Reactor::detach() noexcept {
   guest_ = false;
+  ++rebuilds_;
   if (std::exchange(resting_, false)) {
     backend_.watch(inbox_->wake_fd(), Interest::read);
     backend_.watch(timerfd_, Interest::read);
@@ -373,7 +374,7 @@ void Reactor::settle_reports() {
 void Reactor::unregister(int fd, Interest directions) noexcept {
   FdEntry& entry = fds_[static_cast<std::size_t>(fd)];
   entry.registered = entry.registered & ~directions;
-  backend_.watch(fd, entry.registered);
+  if (watch(fd, entry.registered) != 0) trust(fd);  // for whoever waits in the other direction
   if (::fcntl(fd, F_GETFD) < 0) {
     // Closed without notice, yet still ready: a duplicate keeps the kernel's registration alive,
     // and no system call can name it any more.  A new kernel object has none of that.
@@ -384,49 +385,60 @@ void Reactor::unregister(int fd, Interest directions) noexcept {
 }
 
 void Reactor::rebuild() noexcept {
+  ++rebuilds_;
   try {
     backend_.after_fork();
   } catch (const BackendError&) {  // out of descriptors: tried again at the next report
   }
 }
 
-// Is that the file that the entry was registered for?  No two sockets have one inode at any time; of
-// other kinds several files may share one, such as the two ends of a pipe.
-bool Reactor::is_same_socket(const FdEntry& entry, const struct stat& info) noexcept {
-  return entry.device == info.st_dev && entry.inode == info.st_ino && S_ISSOCK(info.st_mode);
+int Reactor::watch(int fd, Interest wanted) noexcept {
+  constexpr std::uint32_t never = 0;
+  const int error = backend_.watch(fd, wanted);
+  fds_[static_cast<std::size_t>(fd)].told_in = error == 0 ? rebuilds_ : never;
+  return error;
 }
 
-// A wait that trusted an old registration: is it still the same file?
-void Reactor::verify(int fd) noexcept {
+// Does the kernel still watch it?  Yes if the number stands for the file it was registered for, and the
+// kernel object is the same, too: one made anew has what the number stood for then.  That it is the same
+// file can be said of sockets, no two of which have one inode.  Others may, such as the ends of a pipe.
+bool Reactor::still_stands(const FdEntry& entry, const struct stat& info) const noexcept {
+  return entry.device == info.st_dev && entry.inode == info.st_ino && S_ISSOCK(info.st_mode) &&
+         entry.told_in == rebuilds_;
+}
+
+// A wait that trusted an old registration: is it still the same file?  False: not known yet.
+bool Reactor::verify(int fd) noexcept {
   FdEntry& entry = fds_[static_cast<std::size_t>(fd)];
   entry.unverified = false;
-  if (entry.waiter[0] == nullptr && entry.waiter[1] == nullptr) return;
+  if (entry.waiter[0] == nullptr && entry.waiter[1] == nullptr) return true;
   struct stat info {};
   const bool open = ::fstat(fd, &info) == 0;
-  if (open && is_same_socket(entry, info)) return;
-  const int error = open ? backend_.watch(fd, entry.registered) : EBADF;
+  if (open && still_stands(entry, info)) return true;
+  const int error = open ? watch(fd, entry.registered) : EBADF;
   if (error == EBADF || error == EPERM) {
     wake_dead(fd);
     backend_.watch(fd, Interest::none);
     forget(fd);
-    return;
+    return true;
   }
+  entry.unverified = error != 0;  // out of memory, say
   entry.device = info.st_dev;
   entry.inode = info.st_ino;
+  return error == 0;
 }
 
 bool Reactor::verify_waits() noexcept {
   if (unverified_.empty()) return false;
-  for (const int fd : std::exchange(unverified_, {})) verify(fd);
+  std::erase_if(unverified_, [this](int fd) { return verify(fd); });
   return true;
 }
 
 void Reactor::sweep(TimePoint now) noexcept {
   next_sweep_ = now + sweep_every;
-  std::erase_if(unverified_, [&](int fd) {
-    if (fds_[static_cast<std::size_t>(fd)].trusted_in == sweeps_) return false;  // a young one
-    verify(fd);
-    return true;
+  std::erase_if(unverified_, [this](int fd) {
+    const bool young = fds_[static_cast<std::size_t>(fd)].trusted_in == sweeps_;
+    return !young && verify(fd);
   });
   ++sweeps_;
 }
@@ -459,23 +471,13 @@ inline void Reactor::trust(int fd) {
   entry.unverified = true;
 }
 
-bool Reactor::watch_afresh(const TaskControl& self, int fd, Direction direction, const char* call) {
+bool Reactor::look_afresh(const TaskControl& self, int fd, Direction direction, const char* call) {
   struct stat info {};
-  const bool open = ::fstat(fd, &info) == 0;
-  const int slot = static_cast<int>(direction);
-  if (open && static_cast<std::size_t>(fd) < fds_.size()) {
-    FdEntry& entry = fds_[static_cast<std::size_t>(fd)];
-    if (any(entry.registered & interest_of(direction)) && entry.waiter[slot] == nullptr &&
-        is_same_socket(entry, info)) {
-      entry.last_task[slot] = self.id;
-      trust(fd);
-      return true;
-    }
-  }
   // Of a number that only names a path, one mechanism says EBADF, one that it is ready, and libev
   // ends the process.
-  const bool only_a_path = open && (::fcntl(fd, F_GETFL) & O_PATH) != 0;
-  if (!open || only_a_path) {
+  const int flags = ::fcntl(fd, F_GETFL);
+  const bool only_a_path = flags >= 0 && (flags & O_PATH) != 0;
+  if (flags < 0 || only_a_path || ::fstat(fd, &info) != 0) {
     const int error = only_a_path ? EBADF : errno;
     throw FdError(fd_text(call, fd) + ": " + std::strerror(error) +
                       "; wait on a descriptor that is open, and call notify_closing(fd) before "
@@ -485,6 +487,7 @@ bool Reactor::watch_afresh(const TaskControl& self, int fd, Direction direction,
   if (static_cast<std::size_t>(fd) >= fds_.size())
     fds_.resize(std::max<std::size_t>(static_cast<std::size_t>(fd) + 1, fds_.size() * 2));
   FdEntry& entry = fds_[static_cast<std::size_t>(fd)];
+  const int slot = static_cast<int>(direction);
   const bool same_file = entry.device == info.st_dev && entry.inode == info.st_ino;
   if (!same_file) wake_dead(fd);  // their file is gone; this one is not theirs
   if (entry.waiter[slot] != nullptr) {
@@ -492,13 +495,14 @@ bool Reactor::watch_afresh(const TaskControl& self, int fd, Direction direction,
                     "' already waits for that; one task at a time may wait on a descriptor in "
                     "one direction");
   }
-  entry.device = info.st_dev;
-  entry.inode = info.st_ino;
-  const bool always_ready = S_ISREG(info.st_mode) || S_ISDIR(info.st_mode);
-  if (!always_ready) {
-    const Interest wanted = interest_of(direction);
+  const Interest wanted = interest_of(direction);
+  if (any(entry.registered & wanted) && still_stands(entry, info)) {
+    trust(fd);
+  } else if (S_ISREG(info.st_mode) || S_ISDIR(info.st_mode)) {
+    return false;
+  } else {
     const Interest before = same_file ? entry.registered : Interest::none;
-    const int error = backend_.watch(fd, before | wanted);
+    const int error = watch(fd, before | wanted);
     if (error != 0 && error != EPERM) {
       backend_.watch(fd, Interest::none);
       forget(fd);
@@ -506,8 +510,10 @@ bool Reactor::watch_afresh(const TaskControl& self, int fd, Direction direction,
     }
     entry.registered = error == 0 ? before | wanted : Interest::none;
     entry.unclaimed = 0;
+    entry.device = info.st_dev;
+    entry.inode = info.st_ino;
+    if (error != 0) return false;
   }
-  if (always_ready || !any(entry.registered)) return false;
   entry.last_task[slot] = self.id;
   return true;
 }
@@ -525,7 +531,7 @@ void Reactor::throw_broken(const TaskControl& self, int fd, bool dead, const cha
 
 bool Reactor::prepare_wait(const TaskControl& self, int fd, Direction direction, const char* call) {
   if (!is_trusted(self, fd, direction)) [[unlikely]]
-    return watch_afresh(self, fd, direction, call);
+    return look_afresh(self, fd, direction, call);
   trust(fd);
   return true;
 }
@@ -564,6 +570,7 @@ void Reactor::notify_closing(int fd) {
 }
 
 void Reactor::after_fork() {
+  ++rebuilds_;
   backend_.after_fork();  // first: until then every change would reach the parent's kernel object
   generation_ = forks.load(std::memory_order_relaxed);
   if (started_) backend_.watch(inbox_->wake_fd(), Interest::none);

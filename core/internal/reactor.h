@@ -106,6 +106,7 @@ class Reactor final : public ReadySink {
   // ReadySink
   void ready(int fd, Interest directions) noexcept override;
   void dead(int fd) noexcept override;
+  void rebuilt() noexcept override { ++rebuilds_; }
 
  private:
   struct alignas(64) FdEntry {
@@ -117,6 +118,7 @@ class Reactor final : public ReadySink {
     std::uint8_t unclaimed = 0;    ///< times it was ready and nobody waited
     bool unverified = false;       ///< in unverified_
     std::uint32_t trusted_in = 0;  ///< the sweep before which the unverified wait began
+    std::uint32_t told_in = 0;     ///< rebuilds_ when the backend took it; 0: it did not
   };
   struct CallbackTimer;
   struct Report {
@@ -133,9 +135,8 @@ class Reactor final : public ReadySink {
   /// Sees to it that the backend watches.  False: the descriptor never has to be waited for.
   [[gnu::noinline]] bool prepare_wait(const TaskControl& self, int fd, Direction direction,
                                       const char* call);
-  static bool is_same_socket(const FdEntry& entry, const struct stat& info) noexcept;
-  /// Looks at what the number stands for now, and registers it unless it is the same socket still.
-  bool watch_afresh(const TaskControl& self, int fd, Direction direction, const char* call);
+  /// Looks at what the number stands for now, and registers it if need be.
+  bool look_afresh(const TaskControl& self, int fd, Direction direction, const char* call);
   [[noreturn, gnu::noinline]] static void throw_broken(const TaskControl& self, int fd, bool dead,
                                                        const char* call);
   void wake_reported() noexcept;
@@ -143,7 +144,10 @@ class Reactor final : public ReadySink {
   FdEntry& entry_of(const Report& report) noexcept {
     return fds_[static_cast<std::size_t>(report.fd)];
   }
-  void verify(int fd) noexcept;
+  /// As EventLoopInterface::watch(), for a number that has an entry.
+  int watch(int fd, Interest wanted) noexcept;
+  bool still_stands(const FdEntry& entry, const struct stat& info) const noexcept;
+  bool verify(int fd) noexcept;
   void sweep(TimePoint now) noexcept;
   void wake_dead(int fd) noexcept;
   void forget(int fd) noexcept;
@@ -174,6 +178,7 @@ class Reactor final : public ReadySink {
   TimePoint next_sweep_{};                  ///< real time
   TimePoint verify_at_ = TimePoint::max();  ///< as a guest, which makes no long wait: real time
   std::uint32_t sweeps_ = 0;
+  std::uint32_t rebuilds_ = 1;  ///< times the kernel object was made
   std::size_t fd_waiters_ = 0;
   /// A descriptor of ours was reported and had nothing: a closed one's number lives on in the kernel.
   bool zombie_seen_ = false;

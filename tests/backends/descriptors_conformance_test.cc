@@ -635,6 +635,33 @@ TEST_F(DescriptorConformance, L18_OneTaskMayCloseAndReuseANumberInALoop) {
 
 // ---- L19: duplicates -------------------------------------------------------------------------------
 
+TEST_F(DescriptorConformance, L19_ASocketThatWasAwayWhileTheKernelObjectWasMadeAnewIsWaitedOn) {
+  run([&] {
+    SocketPair pair;
+    SocketPair doomed;
+    SocketPair stand_in;
+    const auto served = [](SocketPair& by) {
+      by.write(1, "x");
+      return await(create_task([&] {
+        const bool ready = wait_readable(by.a(), 1s);
+        by.read(0);
+        return ready;
+      }));
+    };
+    EXPECT_TRUE(served(pair));
+    EXPECT_TRUE(served(doomed));
+    const Descriptor away{::dup(pair.a())};
+    ASSERT_EQ(pair.a(), ::dup2(stand_in.a(), pair.a()));
+    // One that is closed, yet reported, is why.
+    const Descriptor duplicate{::dup(doomed.a())};
+    doomed.close_silently(0);
+    doomed.write(1, "x");
+    for (int i = 0; i < 10; ++i) settle();
+    ASSERT_EQ(pair.a(), ::dup2(away.get(), pair.a()));
+    EXPECT_TRUE(served(pair));
+  });
+}
+
 TEST_F(DescriptorConformance, L19_ADuplicateCanBeWaitedOnAfterTheOriginalWasClosed) {
   run([&] {
     SocketPair pair;

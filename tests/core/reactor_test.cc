@@ -159,6 +159,29 @@ TEST_F(ReactorTest, ASocketThatIsTheSameIsNotRegisteredAnewForAnotherTask) {
   EXPECT_EQ(1, script.times_asked(fd));
 }
 
+TEST_F(ReactorTest, InANewKernelObjectItIsRegisteredAnew) {
+  loop->run([&] {
+    have_a_task_read(fd);
+    loop->impl().reactor().rebuilt();
+    have_a_task_read(fd);
+    have_a_task_read(fd);
+  });
+  EXPECT_EQ(2, script.times_asked(fd));
+}
+
+TEST_F(ReactorTest, L16_AWaitThatCannotBeRegisteredAnewIsTriedAgain) {
+  loop->run([&] {
+    script.ready[fd] = Interest::read;
+    wait_readable(fd);
+    const SocketPair other;
+    ASSERT_EQ(fd, ::dup2(other.a(), fd));
+    script.watched.erase(fd);
+    script.fail_first_watches = 1;
+    wait_readable(fd);
+  });
+  EXPECT_EQ(2, script.times_asked(fd)) << "and was refused once";
+}
+
 TEST_F(ReactorTest, L17_ASocketThatIsClosedAfterItWasFoundTheSameIsFoundToBe) {
   loop->run([&] {
     have_a_task_read(fd);
