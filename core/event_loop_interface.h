@@ -49,7 +49,7 @@ class ASYNCIO_API ReadySink {
   virtual void dead(int fd) noexcept = 0;
 
   /// The mechanism has, of its own accord, asserted every registration anew: a number that stands for
-  /// something else for the moment is watched as that.  Not for what after_fork() asked for.
+  /// something else for the moment is watched as that.  What after_fork() asked for need not be told.
   virtual void rebuilt() noexcept = 0;
 
  protected:

@@ -129,7 +129,7 @@ void Reactor::rest(bool alive, TimePoint until) {
 
 void Reactor::detach() noexcept {
   guest_ = false;
-  ++rebuilds_;
+  rebuilt();
   if (std::exchange(resting_, false)) {
     backend_.watch(inbox_->wake_fd(), Interest::read);
     backend_.watch(timerfd_, Interest::read);
@@ -385,7 +385,7 @@ void Reactor::unregister(int fd, Interest directions) noexcept {
 }
 
 void Reactor::rebuild() noexcept {
-  ++rebuilds_;
+  rebuilt();
   try {
     backend_.after_fork();
   } catch (const BackendError&) {  // out of descriptors: tried again at the next report
@@ -403,8 +403,7 @@ int Reactor::watch(int fd, Interest wanted) noexcept {
 // kernel object is the same, too: one made anew has what the number stood for then.  That it is the same
 // file can be said of sockets, no two of which have one inode.  Others may, such as the ends of a pipe.
 bool Reactor::still_stands(const FdEntry& entry, const struct stat& info) const noexcept {
-  return entry.device == info.st_dev && entry.inode == info.st_ino && S_ISSOCK(info.st_mode) &&
-         entry.told_in == rebuilds_;
+  return entry.is_of(info) && S_ISSOCK(info.st_mode) && entry.told_in == rebuilds_;
 }
 
 // A wait that trusted an old registration: is it still the same file?  False: not known yet.
@@ -488,7 +487,7 @@ bool Reactor::look_afresh(const TaskControl& self, int fd, Direction direction, 
     fds_.resize(std::max<std::size_t>(static_cast<std::size_t>(fd) + 1, fds_.size() * 2));
   FdEntry& entry = fds_[static_cast<std::size_t>(fd)];
   const int slot = static_cast<int>(direction);
-  const bool same_file = entry.device == info.st_dev && entry.inode == info.st_ino;
+  const bool same_file = entry.is_of(info);
   if (!same_file) wake_dead(fd);  // their file is gone; this one is not theirs
   if (entry.waiter[slot] != nullptr) {
     throw BusyError(fd_text(call, fd) + ": task '" + entry.waiter[slot]->task->display_name() +
@@ -570,7 +569,7 @@ void Reactor::notify_closing(int fd) {
 }
 
 void Reactor::after_fork() {
-  ++rebuilds_;
+  rebuilt();
   backend_.after_fork();  // first: until then every change would reach the parent's kernel object
   generation_ = forks.load(std::memory_order_relaxed);
   if (started_) backend_.watch(inbox_->wake_fd(), Interest::none);

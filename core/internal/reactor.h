@@ -110,6 +110,9 @@ class Reactor final : public ReadySink {
 
  private:
   struct alignas(64) FdEntry {
+    bool is_of(const struct stat& file) const noexcept {
+      return device == file.st_dev && inode == file.st_ino;
+    }
     Waiter* waiter[2] = {nullptr, nullptr};
     std::uint64_t last_task[2] = {0, 0};  ///< who waited last: another one means a fresh look
     dev_t device = 0;                     ///< with inode: which file the number stood for
