@@ -54,21 +54,6 @@ TEST_F(TaskStatsTest, CreationTimeIsNotThatOfAnEarlierTurn) {
   });
 }
 
-TEST_F(TaskStatsTest, CreationTimeAfterALongBlockedWaitIsFresh) {
-  real_time();
-  run([] {
-    // Woken by a post, without any timer: nothing but the wait itself can have refreshed a cached
-    // time stamp.
-    const TimePoint woke = to_thread([] {
-      std::this_thread::sleep_for(100ms);
-      return Clock::now();
-    });
-    auto task = create_task([] {});
-    EXPECT_GE(task.created_at(), woke);
-    await(task);
-  });
-}
-
 TEST_F(TaskStatsTest, TaskCancelledBeforeItsStartHasNone) {
   run([&] {
     auto task = create_task([] {});

@@ -1,9 +1,10 @@
 // Timers in real time (cases L1, L4, L7, L10 and L11): never early, and no turn too many.  How late
-// they are is for the machine to say, not for a test.
+// they are is for the machine to say, not for a test.  And the time stamps of tasks, in real time.
 #include <algorithm>
 #include <csignal>
 #include <limits>
 #include <optional>
+#include <thread>
 #include <vector>
 
 #include <sys/wait.h>
@@ -227,6 +228,22 @@ TEST_F(TimersSlowTest, L11_ATimerThatWasRevokedCostsAtMostOneTurn) {
     const std::uint64_t before = waits();
     sleep(60ms);
     EXPECT_LE(waits() - before, 6u);
+  });
+}
+
+// ---- Time stamps -----------------------------------------------------------------------------------
+
+TEST_F(TimersSlowTest, CreationTimeOfATaskAfterALongBlockedWaitIsFresh) {
+  run([] {
+    // Woken by a post, without any timer: nothing but the wait itself can have refreshed a cached
+    // time stamp.
+    const TimePoint woke = to_thread([] {
+      std::this_thread::sleep_for(100ms);
+      return Clock::now();
+    });
+    auto task = create_task([] {});
+    EXPECT_GE(task.created_at(), woke);
+    await(task);
   });
 }
 
