@@ -7,16 +7,9 @@ namespace asyncio {
 
 BrokenBarrierError::~BrokenBarrierError() = default;
 
-struct Barrier::Arrival : detail::Waiter {
-  explicit Arrival(Barrier& owner) noexcept
-      : Waiter(detail::WaitKind::barrier, &owner), barrier(owner) {
-    abort = [](detail::Waiter& aborted) noexcept {
-      aborted.unlink();
-      --static_cast<Arrival&>(aborted).barrier.waiting_;
-      return true;
-    };
-  }
-  Barrier& barrier;
+struct Barrier::Arrival : lowlevel::WaitQueue::Place {
+  Arrival() noexcept : Place(kind) {}
+  static constexpr lowlevel::WaitQueue::Kind kind{"barrier"};
   int index = 0;  // given when the barrier opens, so that a place given up leaves no gap
 };
 
@@ -27,48 +20,37 @@ Barrier::Barrier(int n) : parties_(n) {
   }
 }
 
-Barrier::~Barrier() { release_all(detail::Wake::broken); }
-
-void Barrier::release_all(detail::Wake outcome) noexcept {
-  int index = 0;
-  while (detail::Waiter* waiter = waiters_.front()) {
-    static_cast<Arrival*>(waiter)->index = index++;
-    detail::wake(*waiter, outcome);
-  }
-  waiting_ = 0;
-}
-
 int Barrier::wait() {
-  detail::TaskControl& self = detail::enter_wait("Barrier::wait");
+  lowlevel::CurrentTask self = lowlevel::enter("Barrier::wait");
   if (broken_) {
     throw BrokenBarrierError(
         "Barrier::wait: the barrier was aborted; reset() makes it usable again");
   }
-  if (waiting_ + 1 == parties_) {
-    release_all(detail::Wake::completed);
-    detail::spend_budget(self);
+  if (waiting_count() + 1 == parties_) {
+    int index = 0;
+    arrivals_.for_each([&](lowlevel::WaitQueue::Place& place) {
+      static_cast<Arrival&>(place).index = index++;
+      arrivals_.wake(place);
+    });
+    self.spend();
     return parties_ - 1;
   }
-  Arrival arrival{*this};
-  waiters_.push_back(arrival);
-  ++waiting_;
-  const detail::Wake outcome = detail::suspend(self, arrival);
-  if (outcome == detail::Wake::broken) {
+  Arrival arrival;
+  if (arrivals_.wait(self, arrival) == lowlevel::Wake::broken) {
     throw BrokenBarrierError(
         "Barrier::wait: the barrier was aborted or reset while the task waited");
   }
-  detail::rethrow_cancel(self, outcome);
   return arrival.index;
 }
 
 void Barrier::abort() noexcept {
   broken_ = true;
-  release_all(detail::Wake::broken);
+  arrivals_.wake_all(lowlevel::Wake::broken);
 }
 
 void Barrier::reset() noexcept {
   broken_ = false;
-  release_all(detail::Wake::broken);
+  arrivals_.wake_all(lowlevel::Wake::broken);
 }
 
 }  // namespace asyncio

@@ -3,10 +3,9 @@
 
 #include <cstddef>
 
-#include <asyncio/core/detail/list.h>
-#include <asyncio/core/detail/waiter.h>
 #include <asyncio/core/errors.h>
 #include <asyncio/core/export.h>
+#include <asyncio/core/lowlevel/wait_queue.h>
 
 namespace asyncio {
 
@@ -23,7 +22,6 @@ class ASYNCIO_API Barrier {
  public:
   /// Throws: std::invalid_argument unless n >= 1.
   explicit Barrier(int n);
-  ~Barrier();
   Barrier(const Barrier&) = delete;
   Barrier& operator=(const Barrier&) = delete;
 
@@ -40,17 +38,15 @@ class ASYNCIO_API Barrier {
   void reset() noexcept;
 
   int parties() const noexcept { return parties_; }
-  int waiting_count() const noexcept { return waiting_; }
+  int waiting_count() const noexcept { return static_cast<int>(arrivals_.size()); }
   bool is_broken() const noexcept { return broken_; }
 
  private:
   struct Arrival;
-  void release_all(detail::Wake outcome) noexcept;
 
   int parties_;
-  int waiting_ = 0;
   bool broken_ = false;
-  detail::List<detail::Waiter> waiters_;
+  lowlevel::WaitQueue arrivals_;
 };
 
 }  // namespace asyncio

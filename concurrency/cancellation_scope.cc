@@ -3,19 +3,11 @@
 #include <algorithm>
 
 #include <asyncio/core/errors.h>
-#include <asyncio/core/internal/loop.h>
+#include <asyncio/core/lowlevel/checkpoint.h>
+#include <asyncio/core/lowlevel/loop.h>
 
 namespace asyncio {
 namespace detail {
-
-Loop& loop_or_throw(const char* call) {
-  Loop* loop = Loop::current();
-  if (loop == nullptr) {
-    throw NoRunningLoopError(std::string{call} +
-                             " where no loop runs: call it inside asyncio::run(...)");
-  }
-  return *loop;
-}
 
 namespace {
 
@@ -42,7 +34,8 @@ CancellationScope* face_of(Scope& scope) {
 
 CancellationScope::CancellationScope(ScopeOptions options)
     : scope_(nullptr),
-      owned_(std::make_unique<detail::Scope>(detail::loop_or_throw("CancellationScope"))),
+      owned_(
+          std::make_unique<detail::Scope>(detail::running_scheduler_or_throw("CancellationScope"))),
       timeout_(options.timeout) {
   scope_ = owned_.get();
   scope_->face = this;
@@ -54,19 +47,17 @@ CancellationScope::~CancellationScope() {
 }
 
 CancellationScope* CancellationScope::current() {
-  detail::Loop* loop = detail::Loop::current();
-  if (loop == nullptr) return nullptr;
-  detail::TaskControl* self = loop->current_task();
-  return detail::face_of(self == nullptr ? loop->root() : self->scope->owner());
+  detail::Scope* const owner = detail::current_owner_scope();
+  return owner == nullptr ? nullptr : detail::face_of(*owner);
 }
 
 void CancellationScope::begin(const char* call) {
-  detail::TaskControl& self = detail::enter_shielded_wait(call);
+  detail::TaskControl& self = lowlevel::enter_shielded(call).control();
   if (scope_->entered) {
     throw InvalidStateError(std::string{call} + ": scope '" + scope_->name +
                             "' has been entered before; make a new one for each region");
   }
-  if (self.loop != &scope_->loop) {
+  if (self.scheduler != &scope_->scheduler) {
     throw InvalidStateError(std::string{call} + ": scope '" + scope_->name +
                             "' belongs to another loop");
   }
@@ -74,11 +65,11 @@ void CancellationScope::begin(const char* call) {
   inside_ = &self;
   scope_->enter(self);
   outer_uncaught_base_ = self.uncaught_base;
-  if (scope_->shield) self.uncaught_base = self.loop->uncaught();
+  if (scope_->shield) self.uncaught_base = detail::exceptions_in_flight();
   TimePoint deadline =
       scope_->deadline.deadline == TimePoint{} ? TimePoint::max() : scope_->deadline.deadline;
   if (timeout_) {
-    deadline = std::min(deadline, deadline_after(self.loop->reactor().now(), *timeout_));
+    deadline = std::min(deadline, deadline_after(lowlevel::now(call), *timeout_));
   }
   scope_->set_deadline(deadline);
 }

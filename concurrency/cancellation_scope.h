@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include <asyncio/core/detail/of_loop.h>
 #include <asyncio/core/detail/scope.h>
 #include <asyncio/core/export.h>
 #include <asyncio/core/task.h>
@@ -126,7 +127,6 @@ using ScopeResult =
 
 /// The loop of this thread.
 /// Throws: NoRunningLoopError.
-ASYNCIO_API Loop& loop_or_throw(const char* call);
 /// Applies options to a scope that has not been entered.
 ASYNCIO_API void configure_scope(Scope& scope, ScopeOptions& options);
 /// The public face of a scope, made when first asked for.
@@ -152,7 +152,7 @@ bool CancellationScope::drive(CancellationScope& face, F& body, Store&& store) {
 template <class F>
 auto CancellationScope::run(F&& body, ScopeOptions options) {
   using R = detail::ScopeResult<std::remove_reference_t<F>>;
-  detail::Scope scope{detail::loop_or_throw("CancellationScope::run")};
+  detail::Scope scope{detail::running_scheduler_or_throw("CancellationScope::run")};
   CancellationScope face{scope};
   face.timeout_ = options.timeout;
   detail::configure_scope(scope, options);

@@ -3,38 +3,33 @@
 #include <string>
 
 #include <asyncio/core/errors.h>
-#include <asyncio/core/internal/loop.h>
+#include <asyncio/core/lowlevel/loop.h>
 
 namespace asyncio {
 
 // First in the condition's queue, then, once notified, in the mutex's.  The condition may be
 // destroyed in either stage; the mutex may not.
-struct Condition::Sleeper : detail::Waiter {
-  explicit Sleeper(Condition& owner) noexcept
-      : Waiter(detail::WaitKind::condition, &owner), condition(&owner), mutex(owner.mutex_) {
-    abort = [](detail::Waiter& aborted) noexcept {
-      auto& self = static_cast<Sleeper&>(aborted);
-      self.unlink();
-      if (self.notified) {
-        --self.mutex.waiting_;
-        if (self.condition != nullptr) self.condition->pass_on(1);
-      }
-      return true;
-    };
+struct Condition::Sleeper : lowlevel::WaitQueue::Place {
+  explicit Sleeper(Condition& owner) noexcept : Place(kind), condition(&owner) {}
+
+  // One who leaves after it was notified passes the notification on.
+  static void left(lowlevel::WaitQueue&, Place& place) noexcept {
+    const auto& self = static_cast<Sleeper&>(place);
+    if (self.notified && self.condition != nullptr) self.condition->pass_on(1);
   }
+  static constexpr lowlevel::WaitQueue::Kind kind{"condition", &left};
+
   Condition* condition;  // null once it is gone
-  Mutex& mutex;
   bool notified = false;
 };
 
 Condition::~Condition() {
   unlink();
-  mutex_.waiters_.for_each([this](detail::Waiter& waiter) {
-    if (waiter.object != this) return;
-    static_cast<Sleeper&>(waiter).condition = nullptr;
-    waiter.object = nullptr;
+  mutex_.waiting_.for_each([this](lowlevel::WaitQueue::Place& place) {
+    if (place.reason != &Sleeper::kind) return;
+    auto& sleeper = static_cast<Sleeper&>(place);
+    if (sleeper.condition == this) sleeper.condition = nullptr;
   });
-  while (detail::Waiter* waiter = waiters_.front()) detail::wake(*waiter, detail::Wake::broken);
 }
 
 void Condition::check_owned(const char* call) const {
@@ -44,7 +39,7 @@ void Condition::check_owned(const char* call) const {
 
 TimePoint Condition::deadline_of(Duration limit) const {
   check_owned("Condition::wait_for");
-  return deadline_after(detail::Loop::current()->reactor().now(), limit);
+  return deadline_after(lowlevel::now("Condition::wait_for"), limit);
 }
 
 void Condition::wait() { wait_impl(nullptr, "Condition::wait"); }
@@ -53,25 +48,24 @@ bool Condition::wait_until(TimePoint deadline) {
 }
 
 bool Condition::wait_impl(const TimePoint* deadline, const char* call) {
-  detail::TaskControl& self = detail::enter_wait(call);
+  lowlevel::CurrentTask self = lowlevel::enter(call);
   check_owned(call);
   Sleeper sleeper{*this};
-  waiters_.push_back(sleeper);
+  sleepers_.push_back(sleeper);
   Mutex& mutex = mutex_;
   mutex.hand_over();
-  const detail::Wake outcome = deadline == nullptr
-                                   ? detail::suspend(self, sleeper)
-                                   : detail::suspend_until(self, sleeper, *deadline);
+  const lowlevel::Wake outcome =
+      deadline == nullptr ? self.park(sleeper) : self.park_until(sleeper, *deadline);
   // The condition may be gone by now.
-  if (outcome == detail::Wake::completed) {
+  if (outcome == lowlevel::Wake::completed) {
     mutex.check_intact(call);
     return true;  // the mutex came with the wake-up
   }
   mutex.lock_shielded(self);
-  if (outcome == detail::Wake::broken) {
-    throw ClosedError(std::string{call} + ": the condition was destroyed while the task waited");
+  if (outcome == lowlevel::Wake::broken) {
+    lowlevel::WaitQueue::throw_destroyed(call, Sleeper::kind.what);
   }
-  detail::rethrow_cancel(self, outcome);
+  self.checked(outcome);
   return false;
 }
 
@@ -81,16 +75,13 @@ void Condition::notify(std::size_t n) {
 }
 
 void Condition::pass_on(std::size_t n) noexcept {
-  for (; n != 0; --n) {
-    detail::Waiter* waiter = waiters_.pop_front();
-    if (waiter == nullptr) return;
-    static_cast<Sleeper*>(waiter)->notified = true;
-    mutex_.enqueue(*waiter);  // it is locked: its turn comes with an unlock
+  for (; n != 0 && !sleepers_.empty(); --n) {
+    auto& sleeper = static_cast<Sleeper&>(*sleepers_.front());
+    sleeper.notified = true;
+    sleepers_.requeue(sleeper, mutex_.waiting_);  // it is locked: its turn comes with an unlock
   }
 }
 
-void Condition::give_up() noexcept {
-  while (detail::Waiter* waiter = waiters_.front()) detail::wake(*waiter);  // each sees it broken
-}
+void Condition::give_up() noexcept { sleepers_.wake_all(); }  // each sees that the mutex is broken
 
 }  // namespace asyncio

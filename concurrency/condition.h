@@ -6,9 +6,9 @@
 #include <optional>
 
 #include <asyncio/concurrency/mutex.h>
-#include <asyncio/core/detail/list.h>
-#include <asyncio/core/detail/waiter.h>
 #include <asyncio/core/export.h>
+#include <asyncio/core/lowlevel/list.h>
+#include <asyncio/core/lowlevel/wait_queue.h>
 #include <asyncio/core/time.h>
 
 namespace asyncio {
@@ -18,7 +18,7 @@ namespace asyncio {
 ///
 /// Destroyed while tasks wait: they get ClosedError, owning the mutex.
 /// Threads: the loop's thread.
-class ASYNCIO_API Condition : detail::ListNode {
+class ASYNCIO_API Condition : lowlevel::ListNode {
  public:
   /// `mutex` must outlive the condition.
   explicit Condition(Mutex& mutex) noexcept : mutex_(mutex) { mutex.conditions_.push_back(*this); }
@@ -54,7 +54,7 @@ class ASYNCIO_API Condition : detail::ListNode {
   void notify(std::size_t n = 1);
   void notify_all() { notify(static_cast<std::size_t>(-1)); }
 
-  std::size_t waiting_count() const noexcept { return waiters_.count(); }
+  std::size_t waiting_count() const noexcept { return sleepers_.size(); }
 
  private:
   friend class Mutex;
@@ -62,7 +62,7 @@ class ASYNCIO_API Condition : detail::ListNode {
 
   void check_owned(const char* call) const;
   TimePoint deadline_of(Duration limit) const;
-  /// False when the time ran out.
+  /// Returns false when the time ran out.
   bool wait_until(TimePoint deadline);
   bool wait_impl(const TimePoint* deadline, const char* call);
   void pass_on(std::size_t n) noexcept;
@@ -70,7 +70,7 @@ class ASYNCIO_API Condition : detail::ListNode {
   void give_up() noexcept;
 
   Mutex& mutex_;
-  detail::List<detail::Waiter> waiters_;
+  lowlevel::WaitQueue sleepers_;
 };
 
 }  // namespace asyncio

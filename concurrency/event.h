@@ -3,9 +3,8 @@
 
 #include <cstddef>
 
-#include <asyncio/core/detail/list.h>
-#include <asyncio/core/detail/waiter.h>
 #include <asyncio/core/export.h>
+#include <asyncio/core/lowlevel/wait_queue.h>
 
 namespace asyncio {
 
@@ -16,7 +15,6 @@ namespace asyncio {
 class ASYNCIO_API Event {
  public:
   Event() = default;
-  ~Event();
   Event(const Event&) = delete;
   Event& operator=(const Event&) = delete;
 
@@ -28,10 +26,10 @@ class ASYNCIO_API Event {
   /// Throws: NotInTaskError.
   void wait();
 
-  std::size_t waiting_count() const noexcept { return waiters_.count(); }
+  std::size_t waiting_count() const noexcept { return waiting_.size(); }
 
  private:
-  detail::List<detail::Waiter> waiters_;
+  lowlevel::WaitQueue waiting_;
   bool set_ = false;
 };
 

@@ -3,33 +3,22 @@
 #include <stdexcept>
 #include <string>
 
-#include <asyncio/concurrency/cancellation_scope.h>
-#include <asyncio/core/internal/loop.h>
-
 namespace asyncio::detail {
+namespace {
 
-FutureState::FutureState()
-    : loop_(&loop_or_throw("Future")),
-      inbox_(&loop_->reactor().inbox()),
-      inbox_epoch_(inbox_->epoch()) {}
+constexpr lowlevel::WaitQueue::Kind future_wait{"future"};
+
+}  // namespace
+
+FutureState::FutureState() : loop_("Future") {}
 
 FutureState::~FutureState() {
-  if (observed_ || Loop::current() != loop_) return;
-  loop_->report("a future's exception was never looked at", exception_, nullptr);
-}
-
-void FutureState::check_loop(const char* call) const {
-  inbox_->check_thread(call);
-  if (!inbox_->is_open(inbox_epoch_)) {
-    throw ClosedError(
-        std::string{call} +
-        " when the future's loop is gone: set it before run() returns, or ask is_done() "
-        "of it");
-  }
+  if (observed_ || !loop_.is_running_here()) return;
+  loop_.report("a future's exception was never looked at", exception_);
 }
 
 void FutureState::check_settable(const char* call) const {
-  check_loop(call);
+  loop_.check(call, "future");
   if (done_) {
     throw InvalidStateError(std::string{call} +
                             " on a future that is done: a result is set once; ask is_done() first");
@@ -38,8 +27,8 @@ void FutureState::check_settable(const char* call) const {
 
 void FutureState::settle() noexcept {
   done_ = true;
-  while (Waiter* waiter = waiters_.front()) wake(*waiter);
-  for (auto& callback : callbacks_) schedule_done_callback(*loop_, std::move(callback));
+  waiting_.wake_all();
+  for (auto& callback : callbacks_) loop_.call_soon(std::move(callback));
   callbacks_.clear();
 }
 
@@ -58,7 +47,7 @@ bool FutureState::cancel(std::string_view reason) {
   check_settable("Future::cancel");
   auto cause = std::make_shared<CancelCause>();
   cause->text = reason;
-  if (const TaskControl* self = current_task_control()) cause->source = self->display_name();
+  if (lowlevel::in_task()) cause->source = lowlevel::current("Future::cancel").name();
   std::string message = "the future was cancelled";
   if (!reason.empty()) message.append(": ").append(reason);
   exception_ = std::make_exception_ptr(TaskCancelledException(message, std::move(cause)));
@@ -75,23 +64,18 @@ void FutureState::check_result() {
 }
 
 void FutureState::wait() {
-  TaskControl& self = enter_wait("await");
-  if (done_) {
-    spend_budget(self);
-    return;
-  }
-  if (self.loop != loop_) {
+  lowlevel::CurrentTask self = lowlevel::enter("await");
+  if (done_) return self.spend();
+  if (!loop_.is_running_here()) {
     throw InvalidStateError("await of a future that belongs to another loop");
   }
-  Waiter waiter{WaitKind::future};
-  waiters_.push_back(waiter);
-  rethrow_cancel(self, suspend(self, waiter));
+  waiting_.wait(self, future_wait, "await");
 }
 
 void FutureState::add_done_callback(UniqueFunction<void()> callback) {
-  check_loop("Future::add_done_callback");
+  loop_.check("Future::add_done_callback", "future");
   if (done_) {
-    schedule_done_callback(*loop_, std::move(callback));
+    loop_.call_soon(std::move(callback));
   } else {
     callbacks_.push_back(std::move(callback));
   }

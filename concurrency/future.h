@@ -1,7 +1,6 @@
 // Future<T>: a result that somebody will set.
 #pragma once
 
-#include <cstdint>
 #include <exception>
 #include <functional>
 #include <memory>
@@ -10,10 +9,11 @@
 #include <utility>
 #include <vector>
 
-#include <asyncio/core/detail/outcome.h>
-#include <asyncio/core/detail/waiter.h>
+#include <asyncio/core/detail/slot.h>
 #include <asyncio/core/errors.h>
 #include <asyncio/core/export.h>
+#include <asyncio/core/lowlevel/loop.h>
+#include <asyncio/core/lowlevel/wait_queue.h>
 #include <asyncio/core/unique_function.h>
 
 namespace asyncio {
@@ -43,12 +43,8 @@ class ASYNCIO_API FutureState {
   void add_done_callback(UniqueFunction<void()> callback);
 
  private:
-  void check_loop(const char* call) const;
-
-  Loop* loop_;
-  Inbox* inbox_;  ///< of the loop; never freed, so it can tell when the loop is gone
-  std::uint64_t inbox_epoch_;
-  List<Waiter> waiters_;
+  lowlevel::LoopRef loop_;
+  lowlevel::WaitQueue waiting_;
   std::vector<UniqueFunction<void()>> callbacks_;
   std::exception_ptr exception_;
   bool done_ = false;

@@ -2,11 +2,13 @@
 
 #include <unordered_map>
 
+#include <asyncio/concurrency/detail/task_set_waiter.h>
 #include <asyncio/core/errors.h>
-#include <asyncio/core/internal/loop.h>
 
 namespace asyncio::detail {
 namespace {
+
+using lowlevel::Wake;
 
 struct GatherWait;
 
@@ -21,13 +23,12 @@ struct Member : CompletionNode {
   std::size_t index;  // its first place
 };
 
-struct GatherWait : TaskSet, Waiter {
-  explicit GatherWait(const std::vector<TaskControl*>& inputs, bool cancel_on_failure)
-      : TaskSet{inputs.data(), inputs.size()},
-        Waiter(WaitKind::tasks, static_cast<TaskSet*>(this)),
-        fail_fast(cancel_on_failure) {
-    abort = [](Waiter&) noexcept { return true; };
-  }
+struct GatherWait : TaskSetWaiter {
+  GatherWait(const std::vector<TaskControl*>& inputs, bool cancel_on_failure)
+      : TaskSetWaiter(wait_reason, inputs), fail_fast(cancel_on_failure) {}
+
+  static constexpr lowlevel::WaitReason wait_reason =
+      TaskSetWaiter::reason_with([](Waiter&) noexcept { return true; });
 
   // The reaction to a member's end; runs no user code.
   void member_ended(Member& member) {
@@ -36,15 +37,15 @@ struct GatherWait : TaskSet, Waiter {
       failed.push_back(member.index);
       if (fail_fast) cancel_rest(CancelReason::sibling_failed, {});
     }
-    if (pending == 0 && task != nullptr) wake(*this);
+    if (pending == 0 && task != nullptr) lowlevel::wake(*this);
   }
 
-  void cancel_rest(CancelReason reason, const char* text) {
+  void cancel_rest(CancelReason why, const char* text) {
     if (cancelled_rest) return;
     cancelled_rest = true;
     for (const auto& member : members) {
       if (!member->task.done())
-        cancel_node(member->task.own_scope, reason, text == nullptr ? "" : text);
+        cancel_node(member->task.own_scope, why, text == nullptr ? "" : text);
     }
   }
 
@@ -65,8 +66,8 @@ void Member::ended(CompletionNode& node, TaskControl&) {
 bool gather_wait(const std::vector<TaskControl*>& inputs, GatherStrategy strategy,
                  GatherReport& report) {
   if (inputs.empty()) return false;
-  TaskControl& self = enter_wait("gather");
-  check_awaitable(self, {inputs.data(), inputs.size()}, "gather");
+  lowlevel::CurrentTask self = lowlevel::enter("gather");
+  check_awaitable(self.control(), {inputs.data(), inputs.size()}, "gather");
 
   GatherWait wait{inputs, strategy == GatherStrategy::fail_fast};
   std::unordered_map<TaskControl*, std::size_t> first_place;
@@ -85,20 +86,20 @@ bool gather_wait(const std::vector<TaskControl*>& inputs, GatherStrategy strateg
 
   Wake outcome = Wake::completed;
   if (wait.pending == 0) {
-    spend_budget(self);
+    self.spend();
   } else {
-    outcome = suspend(self, wait);
+    outcome = self.park(wait);
     if (outcome == Wake::cancelled) {
       wait.cancel_rest(CancelReason::abandoned, "its gather was cancelled");
       while (wait.pending != 0) {
-        const NoCancel shielded{self};
+        const lowlevel::NoCancel shielded{self};
         wait.outcome = Wake::pending;
         wait.cancellable = true;
-        suspend(self, wait);
+        self.park(wait);
       }
     }
   }
-  rethrow_cancel(self, outcome);  // failures stay unobserved: the exception handler hears of them
+  self.checked(outcome);  // failures stay unobserved: the exception handler hears of them
   if (wait.failed.empty()) return false;
   if (strategy == GatherStrategy::return_partial) return true;
 

@@ -4,10 +4,11 @@
 #include <cstddef>
 #include <cstdint>
 
-#include <asyncio/core/detail/list.h>
-#include <asyncio/core/detail/task_control.h>
-#include <asyncio/core/detail/waiter.h>
 #include <asyncio/core/export.h>
+#include <asyncio/core/lowlevel/checkpoint.h>
+#include <asyncio/core/lowlevel/list.h>
+#include <asyncio/core/lowlevel/ownership.h>
+#include <asyncio/core/lowlevel/wait_queue.h>
 
 namespace asyncio {
 
@@ -28,7 +29,6 @@ struct LockStats {
 class ASYNCIO_API Mutex {
  public:
   Mutex() noexcept;
-  ~Mutex();
   Mutex(const Mutex&) = delete;
   Mutex& operator=(const Mutex&) = delete;
 
@@ -45,32 +45,30 @@ class ASYNCIO_API Mutex {
   /// may be what calls.
   void unlock();
 
-  bool is_locked() const noexcept { return owner_ != nullptr; }
-  bool owned_by_current_task() const noexcept;
-  std::size_t waiting_count() const noexcept { return waiting_; }
-  LockStats stats() const noexcept { return {acquired_, contended_, waiting_}; }
+  bool is_locked() const noexcept { return holding_.has_owner(); }
+  bool owned_by_current_task() const noexcept { return holding_.is_mine(); }
+  std::size_t waiting_count() const noexcept { return waiting_.size(); }
+  LockStats stats() const noexcept { return {acquired_, contended_, waiting_.size()}; }
 
  private:
   friend class Condition;
-  struct Holding final : detail::HeldLock {
+  struct Holding final : lowlevel::Ownership {
     explicit Holding(Mutex& held) noexcept;
     Mutex& mutex;
   };
 
-  void give_to(detail::TaskControl& task) noexcept;
+  template <class Task>
+  void give_to(const Task& task) noexcept;
   void hand_over() noexcept;
-  void enqueue(detail::Waiter& waiter) noexcept;
   /// Takes the lock whatever is pending for the caller.
-  void lock_shielded(detail::TaskControl& self);
-  void wait_in_line(detail::TaskControl& self);
+  void lock_shielded(lowlevel::CurrentTask self);
+  void wait_in_line(lowlevel::CurrentTask self);
   void check_intact(const char* call) const;
   void owner_died() noexcept;
 
-  detail::TaskControl* owner_ = nullptr;
   Holding holding_;
-  detail::List<detail::Waiter> waiters_;
-  detail::List<detail::ListNode> conditions_;
-  std::size_t waiting_ = 0;
+  lowlevel::WaitQueue waiting_;
+  lowlevel::List<lowlevel::ListNode> conditions_;
   std::uint64_t acquired_ = 0;
   std::uint64_t contended_ = 0;
   bool broken_ = false;

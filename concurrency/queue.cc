@@ -2,41 +2,24 @@
 
 #include <string>
 
+#include <asyncio/core/errors.h>
+
 namespace asyncio::detail {
 
-QueueBase::Party::Party(WaitKind what, QueueBase& owner, std::size_t& count) noexcept
-    : Waiter(what, &owner), queue(owner), waiting(count) {
-  abort = [](Waiter& aborted) noexcept {
-    aborted.unlink();
-    --static_cast<Party&>(aborted).waiting;
-    return true;
-  };
-}
-
-QueueBase::~QueueBase() {
-  close_waiters();
-  while (Waiter* waiter = joiners_.front()) wake(*waiter, Wake::broken);
-}
+using lowlevel::Wake;
 
 void QueueBase::throw_closed(const char* call) {
   throw ClosedError(std::string{call} + ": the queue is closed");
 }
 
-void QueueBase::wait_in(List<Waiter>& line, Party& party, TaskControl& self, const char* call) {
-  line.push_back(party);
-  ++party.waiting;
-  const Wake outcome = suspend(self, party);
-  if (outcome == Wake::broken) throw_closed(call);
-  rethrow_cancel(self, outcome);
+void QueueBase::wait_in(lowlevel::WaitQueue& line, lowlevel::WaitQueue::Place& place,
+                        lowlevel::CurrentTask self, const char* call) {
+  if (line.wait(self, place) == Wake::broken) throw_closed(call);
 }
 
 void QueueBase::close_waiters() noexcept {
-  for (List<Waiter>* line : {&getters_, &putters_}) {
-    while (Waiter* waiter = line->front()) {
-      --static_cast<Party*>(waiter)->waiting;
-      wake(*waiter, Wake::broken);
-    }
-  }
+  getters_.wake_all(Wake::broken);
+  putters_.wake_all(Wake::broken);
 }
 
 void QueueBase::task_done() {
@@ -49,21 +32,14 @@ void QueueBase::task_done() {
 
 void QueueBase::finish_items(std::size_t count) noexcept {
   unfinished_ -= count;
-  if (unfinished_ != 0) return;
-  while (Waiter* waiter = joiners_.front()) wake(*waiter);
+  if (unfinished_ == 0) joiners_.wake_all();
 }
 
 void QueueBase::join() {
-  TaskControl& self = enter_wait("Queue::join");
-  if (unfinished_ == 0) {
-    spend_budget(self);
-    return;
-  }
-  Waiter waiter{WaitKind::event, this};
-  joiners_.push_back(waiter);
-  const Wake outcome = suspend(self, waiter);
-  if (outcome == Wake::broken) throw_closed("Queue::join");
-  rethrow_cancel(self, outcome);
+  static constexpr lowlevel::WaitQueue::Kind join_wait{"queue"};
+  lowlevel::CurrentTask self = lowlevel::enter("Queue::join");
+  if (unfinished_ == 0) return self.spend();
+  joiners_.wait(self, join_wait, "Queue::join");
 }
 
 }  // namespace asyncio::detail

@@ -9,10 +9,9 @@
 #include <utility>
 
 #include <asyncio/concurrency/detail/ring_buffer.h>
-#include <asyncio/core/detail/list.h>
-#include <asyncio/core/detail/waiter.h>
-#include <asyncio/core/errors.h>
 #include <asyncio/core/export.h>
+#include <asyncio/core/lowlevel/checkpoint.h>
+#include <asyncio/core/lowlevel/wait_queue.h>
 
 namespace asyncio {
 
@@ -45,33 +44,22 @@ class ASYNCIO_API QueueBase {
 
  protected:
   explicit QueueBase(std::size_t capacity) noexcept : capacity_(capacity) {}
-  ~QueueBase();
+  ~QueueBase() = default;
 
-  /// An item or a place for one, on the stack of the task that waits.
-  struct Party : Waiter {
-    Party(WaitKind kind, QueueBase& owner, std::size_t& count) noexcept;
-    QueueBase& queue;
-    std::size_t& waiting;
-  };
+  static constexpr lowlevel::WaitQueue::Kind get_wait{"queue, to get"};
+  static constexpr lowlevel::WaitQueue::Kind put_wait{"queue, to put"};
 
-  /// Parks in `line`.  Throws: ClosedError if the queue is closed meanwhile; Cancelled.
-  void wait_in(List<Waiter>& line, Party& party, TaskControl& self, const char* call);
-  /// The oldest of `line`, taken out of it and woken: the caller has moved, or moves, its item.
-  template <class P>
-  static P* take_first(List<Waiter>& line) noexcept {
-    auto* party = static_cast<P*>(line.front());
-    if (party != nullptr) --party->waiting;
-    return party;
-  }
+  /// Parks in `line`, where `place` offers an item, or a place for one.
+  /// Throws: ClosedError if the queue is closed meanwhile; Cancelled.
+  static void wait_in(lowlevel::WaitQueue& line, lowlevel::WaitQueue::Place& place,
+                      lowlevel::CurrentTask self, const char* call);
   void close_waiters() noexcept;
   void finish_items(std::size_t count) noexcept;
   [[noreturn]] static void throw_closed(const char* call);
 
-  List<Waiter> getters_;
-  List<Waiter> putters_;
-  List<Waiter> joiners_;
-  std::size_t waiting_getters_ = 0;
-  std::size_t waiting_putters_ = 0;
+  lowlevel::WaitQueue getters_;
+  lowlevel::WaitQueue putters_;
+  lowlevel::WaitQueue joiners_;
   std::size_t unfinished_ = 0;
   std::size_t capacity_;
   std::uint64_t put_ = 0;
@@ -100,13 +88,10 @@ class Queue : public detail::QueueBase {
   /// task.
   /// Cost: no allocation once the queue has grown.
   void put(T&& item) {
-    if (detail::current_task_control() == nullptr && offer(item, "Queue::put")) return;
-    detail::TaskControl& self = detail::enter_wait("Queue::put");
-    if (offer(item, "Queue::put")) {
-      detail::spend_budget(self);
-      return;
-    }
-    Putter putter{*this, item};
+    if (!lowlevel::in_task() && offer(item, "Queue::put")) return;
+    lowlevel::CurrentTask self = lowlevel::enter("Queue::put");
+    if (offer(item, "Queue::put")) return self.spend();
+    Putter putter{item};
     wait_in(putters_, putter, self, "Queue::put");
   }
   void put(const T& item) { put(T{item}); }
@@ -116,16 +101,16 @@ class Queue : public detail::QueueBase {
   /// Cancels: Cancelled, and no item was taken; one handed over before the cancel is returned.
   /// Throws: ClosedError once the queue is closed and drained; NotInTaskError as put().
   T get() {
-    if (detail::current_task_control() == nullptr) {
+    if (!lowlevel::in_task()) {
       if (std::optional<T> item = try_get()) return *std::move(item);
     }
-    detail::TaskControl& self = detail::enter_wait("Queue::get");
+    lowlevel::CurrentTask self = lowlevel::enter("Queue::get");
     if (std::optional<T> item = try_get()) {
-      detail::spend_budget(self);
+      self.spend();
       return *std::move(item);
     }
     if (closed_) throw_closed("Queue::get");
-    Getter getter{*this};
+    Getter getter;
     wait_in(getters_, getter, self, "Queue::get");
     return *std::move(getter.item);
   }
@@ -141,11 +126,11 @@ class Queue : public detail::QueueBase {
     if (!items_.empty()) {
       item.emplace(std::move(items_.front()));
       items_.pop();
-      if (auto* putter = take_first<Putter>(putters_)) {
+      if (auto* putter = static_cast<Putter*>(putters_.front())) {
         items_.push(std::move(putter->item));
         accept(*putter);
       }
-    } else if (auto* putter = take_first<Putter>(putters_)) {
+    } else if (auto* putter = static_cast<Putter*>(putters_.front())) {
       item.emplace(std::move(putter->item));
       accept(*putter);
     }
@@ -171,18 +156,16 @@ class Queue : public detail::QueueBase {
   bool empty() const noexcept { return items_.empty(); }
   bool full() const noexcept { return items_.size() >= capacity_; }
   QueueStats stats() const noexcept {
-    return {put_, got_, items_.size(), waiting_getters_, waiting_putters_};
+    return {put_, got_, items_.size(), getters_.size(), putters_.size()};
   }
 
  private:
-  struct Getter : Party {
-    explicit Getter(Queue& owner) noexcept
-        : Party(detail::WaitKind::queue_get, owner, owner.waiting_getters_) {}
+  struct Getter : lowlevel::WaitQueue::Place {
+    Getter() noexcept : Place(get_wait) {}
     std::optional<T> item;
   };
-  struct Putter : Party {
-    Putter(Queue& owner, T& offered) noexcept
-        : Party(detail::WaitKind::queue_put, owner, owner.waiting_putters_), item(offered) {}
+  struct Putter : lowlevel::WaitQueue::Place {
+    explicit Putter(T& offered) noexcept : Place(put_wait), item(offered) {}
     T& item;  // the caller's, until somebody takes it
   };
 
@@ -190,17 +173,17 @@ class Queue : public detail::QueueBase {
   void accept(Putter& putter) noexcept {
     ++put_;
     ++unfinished_;
-    detail::wake(putter);
+    putters_.wake(putter);
   }
 
   bool offer(T& item, const char* call) {
     static_assert(std::is_nothrow_move_constructible_v<T>,
                   "an item whose move throws could get lost: use Queue<std::unique_ptr<T>>");
     if (closed_) throw_closed(call);
-    if (auto* getter = take_first<Getter>(getters_)) {
+    if (auto* getter = static_cast<Getter*>(getters_.front())) {
       getter->item.emplace(std::move(item));
       ++got_;
-      detail::wake(*getter);
+      getters_.wake(*getter);
     } else if (putters_.empty() && items_.size() < capacity_) {
       items_.push(std::move(item));
     } else {

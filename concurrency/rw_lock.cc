@@ -7,30 +7,23 @@
 
 namespace asyncio {
 
-struct RwLock::Request : detail::Waiter {
+struct RwLock::Request : lowlevel::WaitQueue::Place {
   Request(RwLock& owner, bool wants_all) noexcept
-      : Waiter(detail::WaitKind::rwlock, &owner), lock(owner), exclusive(wants_all) {
-    abort = [](detail::Waiter& aborted) noexcept {
-      auto& self = static_cast<Request&>(aborted);
-      self.unlink();
-      --self.lock.waiting_;
-      self.lock.grant();  // a writer that goes lets the readers behind it in
-      return true;
-    };
+      : Place(kind), lock(owner), exclusive(wants_all) {}
+
+  // A writer that goes lets the readers behind it in.
+  static void left(lowlevel::WaitQueue&, Place& place) noexcept {
+    static_cast<Request&>(place).lock.grant();
   }
+  static constexpr lowlevel::WaitQueue::Kind kind{"rwlock", &left};
+
   RwLock& lock;
   bool exclusive;
 };
 
 RwLock::Holding::Holding(RwLock& held) noexcept
-    : HeldLock(
-          [](detail::HeldLock& died) noexcept { static_cast<Holding&>(died).lock.holder_died(); }),
+    : Ownership([](Ownership& owned) noexcept { static_cast<Holding&>(owned).lock.holder_died(); }),
       lock(held) {}
-
-RwLock::~RwLock() {
-  for (std::size_t i = 0; i < holders_; ++i) holdings_[i]->unlink();
-  while (detail::Waiter* waiter = waiters_.front()) detail::wake(*waiter, detail::Wake::broken);
-}
 
 void RwLock::make_room(std::size_t holders) {
   while (holdings_.size() < holders) holdings_.push_back(std::make_unique<Holding>(*this));
@@ -43,43 +36,35 @@ void RwLock::check_intact(const char* call) const {
                           "changed; use a lock guard");
 }
 
-bool RwLock::admit(detail::TaskControl& task, bool exclusive) noexcept {
+template <class Task>
+bool RwLock::admit(const Task& task, bool exclusive) noexcept {
   if (exclusive_ || (exclusive && holders_ != 0)) return false;
-  Holding& holding = *holdings_[holders_++];
-  holding.task = &task;
-  task.held_locks.push_back(holding);
+  holdings_[holders_++]->give_to(task);
   exclusive_ = exclusive;
   ++acquired_;
   return true;
 }
 
-std::size_t RwLock::holding_of(const detail::TaskControl* task) const noexcept {
+std::size_t RwLock::mine() const noexcept {
   std::size_t i = 0;
-  while (i < holders_ && holdings_[i]->task != task) ++i;
+  while (i < holders_ && !holdings_[i]->is_mine()) ++i;
   return i;
 }
 
 void RwLock::enter(bool exclusive, const char* call) {
-  detail::TaskControl& self = detail::enter_wait(call);
+  lowlevel::CurrentTask self = lowlevel::enter(call);
   check_intact(call);
-  if (holding_of(&self) != holders_) {
-    throw InvalidStateError(std::string{call} + " by task '" + self.display_name() +
+  if (mine() != holders_) {
+    throw InvalidStateError(std::string{call} + " by task '" + self.name() +
                             "', which holds the lock already, would never end; unlock it first");
   }
-  make_room(holders_ + waiting_ + 1);
-  if (waiters_.empty() && admit(self, exclusive)) {
-    detail::spend_budget(self);
-    return;
-  }
+  make_room(holders_ + waiting_.size() + 1);
+  if (waiting_.empty() && admit(self, exclusive)) return self.spend();
   Request request{*this, exclusive};
-  waiters_.push_back(request);
-  ++waiting_;
   ++contended_;
-  const detail::Wake outcome = detail::suspend(self, request);
-  if (outcome == detail::Wake::broken) {
-    throw ClosedError(std::string{call} + ": the lock was destroyed while the task waited");
+  if (waiting_.wait(self, request) == lowlevel::Wake::broken) {
+    lowlevel::WaitQueue::throw_destroyed(call, "lock");
   }
-  detail::rethrow_cancel(self, outcome);
   check_intact(call);
 }
 
@@ -87,11 +72,10 @@ void RwLock::lock() { enter(true, "RwLock::lock"); }
 void RwLock::lock_shared() { enter(false, "RwLock::lock_shared"); }
 
 bool RwLock::try_enter(bool exclusive, const char* call) {
-  detail::TaskControl* self = detail::current_task_control();
-  if (self == nullptr) throw NotInTaskError(std::string{call} + " outside a task: a task holds it");
+  const lowlevel::CurrentTask self = lowlevel::current(call);
   check_intact(call);
   make_room(holders_ + 1);
-  return waiters_.empty() && admit(*self, exclusive);
+  return waiting_.empty() && admit(self, exclusive);
 }
 
 bool RwLock::try_lock() { return try_enter(true, "RwLock::try_lock"); }
@@ -99,14 +83,13 @@ bool RwLock::try_lock_shared() { return try_enter(false, "RwLock::try_lock_share
 
 void RwLock::leave(bool exclusive, const char* call) {
   if (broken_ && holders_ == 0) return;
-  const detail::TaskControl* self = detail::current_task_control();
-  const std::size_t held = holding_of(self);
-  if (self == nullptr || held == holders_ || exclusive_ != exclusive) {
+  const std::size_t held = mine();
+  if (held == holders_ || exclusive_ != exclusive) {
     throw InvalidStateError(std::string{call} + " by code that does not hold it for " +
                             (exclusive ? "writing" : "reading") +
                             ": the task that locked it unlocks it");
   }
-  holdings_[held]->unlink();
+  holdings_[held]->end();
   std::swap(holdings_[held], holdings_[--holders_]);
   exclusive_ = false;
   grant();
@@ -116,20 +99,18 @@ void RwLock::unlock() { leave(true, "RwLock::unlock"); }
 void RwLock::unlock_shared() { leave(false, "RwLock::unlock_shared"); }
 
 void RwLock::grant() noexcept {
-  while (detail::Waiter* waiter = waiters_.front()) {
-    if (!admit(*waiter->task, static_cast<Request*>(waiter)->exclusive)) return;
-    --waiting_;
-    detail::wake(*waiter);
+  while (lowlevel::WaitQueue::Place* place = waiting_.front()) {
+    if (!admit(*place, static_cast<Request*>(place)->exclusive)) return;
+    waiting_.wake(*place);
   }
 }
 
 void RwLock::holder_died() noexcept {
   broken_ = true;
-  for (std::size_t i = 0; i < holders_; ++i) holdings_[i]->unlink();
+  for (std::size_t i = 0; i < holders_; ++i) holdings_[i]->end();
   holders_ = 0;
   exclusive_ = false;
-  waiting_ = 0;
-  while (detail::Waiter* waiter = waiters_.front()) detail::wake(*waiter);  // each sees it broken
+  waiting_.wake_all();  // each sees that it is broken
 }
 
 }  // namespace asyncio

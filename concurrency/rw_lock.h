@@ -7,10 +7,10 @@
 #include <vector>
 
 #include <asyncio/concurrency/mutex.h>
-#include <asyncio/core/detail/list.h>
-#include <asyncio/core/detail/task_control.h>
-#include <asyncio/core/detail/waiter.h>
 #include <asyncio/core/export.h>
+#include <asyncio/core/lowlevel/checkpoint.h>
+#include <asyncio/core/lowlevel/ownership.h>
+#include <asyncio/core/lowlevel/wait_queue.h>
 
 namespace asyncio {
 
@@ -23,7 +23,6 @@ namespace asyncio {
 class ASYNCIO_API RwLock {
  public:
   RwLock() = default;
-  ~RwLock();
   RwLock(const RwLock&) = delete;
   RwLock& operator=(const RwLock&) = delete;
 
@@ -43,25 +42,26 @@ class ASYNCIO_API RwLock {
 
   std::size_t reader_count() const noexcept { return exclusive_ ? 0 : holders_; }
   bool has_writer() const noexcept { return exclusive_; }
-  std::size_t waiting_count() const noexcept { return waiting_; }
-  LockStats stats() const noexcept { return {acquired_, contended_, waiting_}; }
+  std::size_t waiting_count() const noexcept { return waiting_.size(); }
+  LockStats stats() const noexcept { return {acquired_, contended_, waiting_.size()}; }
 
  private:
   struct Request;
   /// That one task holds the lock.
-  struct Holding final : detail::HeldLock {
+  struct Holding final : lowlevel::Ownership {
     explicit Holding(RwLock& held) noexcept;
     RwLock& lock;
-    detail::TaskControl* task = nullptr;
   };
 
   void make_room(std::size_t holders);
   void check_intact(const char* call) const;
-  bool admit(detail::TaskControl& task, bool exclusive) noexcept;
+  template <class Task>
+  bool admit(const Task& task, bool exclusive) noexcept;
   bool try_enter(bool exclusive, const char* call);
   void enter(bool exclusive, const char* call);
   void leave(bool exclusive, const char* call);
-  std::size_t holding_of(const detail::TaskControl* task) const noexcept;
+  /// The place in holdings_ of the task that runs; holders_ if it has none.
+  std::size_t mine() const noexcept;
   void grant() noexcept;
   void holder_died() noexcept;
 
@@ -71,8 +71,7 @@ class ASYNCIO_API RwLock {
   std::size_t holders_ = 0;
   bool exclusive_ = false;  ///< the one holder is a writer
   bool broken_ = false;
-  detail::List<detail::Waiter> waiters_;
-  std::size_t waiting_ = 0;
+  lowlevel::WaitQueue waiting_;
   std::uint64_t acquired_ = 0;
   std::uint64_t contended_ = 0;
 };

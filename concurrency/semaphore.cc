@@ -7,11 +7,15 @@
 
 namespace asyncio {
 
-struct Semaphore::Request : detail::Waiter {
-  Request(Semaphore& owner, int wanted) noexcept
-      : Waiter(detail::WaitKind::semaphore, &owner), semaphore(owner), permits(wanted) {
-    abort = &Semaphore::abort_request;
+struct Semaphore::Request : lowlevel::WaitQueue::Place {
+  Request(Semaphore& owner, int wanted) noexcept : Place(kind), semaphore(owner), permits(wanted) {}
+
+  // A large request at the head may have kept small ones waiting.
+  static void left(lowlevel::WaitQueue&, Place& place) noexcept {
+    static_cast<Request&>(place).semaphore.grant();
   }
+  static constexpr lowlevel::WaitQueue::Kind kind{"semaphore", &left};
+
   Semaphore& semaphore;
   int permits;
   int refused_by = 0;  ///< the maximum that became smaller than this, if one did
@@ -29,10 +33,6 @@ int at_least_one(int max) {
 
 Semaphore::Semaphore(int max) : max_(at_least_one(max)), available_(max) {}
 
-Semaphore::~Semaphore() {
-  while (detail::Waiter* waiter = waiters_.front()) detail::wake(*waiter, detail::Wake::broken);
-}
-
 void Semaphore::check(const char* call, int permits) const {
   if (permits >= 1 && permits <= max_) return;
   throw std::invalid_argument(std::string{call} + "(" + std::to_string(permits) +
@@ -42,7 +42,7 @@ void Semaphore::check(const char* call, int permits) const {
 
 bool Semaphore::try_acquire(int permits) {
   check("try_acquire", permits);
-  if (!waiters_.empty() || available_ < permits) return false;
+  if (!waiting_.empty() || available_ < permits) return false;
   available_ -= permits;
   ++acquired_;
   return true;
@@ -50,44 +50,28 @@ bool Semaphore::try_acquire(int permits) {
 
 void Semaphore::acquire(int permits) {
   check("acquire", permits);
-  if (detail::current_task_control() == nullptr && try_acquire(permits)) return;
-  detail::TaskControl& self = detail::enter_wait("Semaphore::acquire");
-  if (try_acquire(permits)) {
-    detail::spend_budget(self);
-    return;
-  }
+  if (!lowlevel::in_task() && try_acquire(permits)) return;
+  lowlevel::CurrentTask self = lowlevel::enter("Semaphore::acquire");
+  if (try_acquire(permits)) return self.spend();
   Request request{*this, permits};
-  waiters_.push_back(request);
-  ++waiting_;
   ++contended_;
-  const detail::Wake outcome = detail::suspend(self, request);
-  if (request.refused_by != 0) {
-    throw InvalidStateError("acquire(" + std::to_string(permits) +
-                            ") can never succeed any more: the maximum was set to " +
-                            std::to_string(request.refused_by) + " while the task waited");
+  const lowlevel::Wake outcome = waiting_.wait(self, request);
+  if (outcome == lowlevel::Wake::completed) return;
+  if (request.refused_by == 0) {
+    lowlevel::WaitQueue::throw_destroyed("Semaphore::acquire", Request::kind.what);
   }
-  if (outcome == detail::Wake::broken) {
-    throw ClosedError("Semaphore::acquire: the semaphore was destroyed while the task waited");
-  }
-  detail::rethrow_cancel(self, outcome);
-}
-
-bool Semaphore::abort_request(detail::Waiter& waiter) noexcept {
-  auto& request = static_cast<Request&>(waiter);
-  request.unlink();
-  --request.semaphore.waiting_;
-  request.semaphore.grant();  // a large request at the head may have kept small ones waiting
-  return true;
+  throw InvalidStateError("acquire(" + std::to_string(permits) +
+                          ") can never succeed any more: the maximum was set to " +
+                          std::to_string(request.refused_by) + " while the task waited");
 }
 
 void Semaphore::grant() noexcept {
-  while (detail::Waiter* waiter = waiters_.front()) {
-    const int permits = static_cast<Request*>(waiter)->permits;
+  while (lowlevel::WaitQueue::Place* place = waiting_.front()) {
+    const int permits = static_cast<Request*>(place)->permits;
     if (available_ < permits) return;
     available_ -= permits;
     ++acquired_;
-    --waiting_;
-    detail::wake(*waiter);
+    waiting_.wake(*place);
   }
 }
 
@@ -97,7 +81,7 @@ void Semaphore::release(int permits) {
                             std::to_string(max_ - available_) + " of " + std::to_string(max_) +
                             " permits are out; release each acquired permit once");
   }
-  if (!waiters_.empty()) detail::check_loop_thread(*waiters_.front(), "Semaphore::release");
+  waiting_.check_thread("Semaphore::release");
   available_ += permits;
   grant();
 }
@@ -107,18 +91,17 @@ void Semaphore::change_max(int max) {
   available_ += max - max_;
   max_ = max;
   // Left in the queue, such a request would hold up everybody behind it for ever.
-  waiters_.for_each([&](detail::Waiter& waiter) {
-    auto& request = static_cast<Request&>(waiter);
+  waiting_.for_each([&](lowlevel::WaitQueue::Place& place) {
+    auto& request = static_cast<Request&>(place);
     if (request.permits <= max) return;
     request.refused_by = max;
-    --waiting_;
-    detail::wake(request, detail::Wake::broken);
+    waiting_.wake(request, lowlevel::Wake::broken);
   });
   grant();
 }
 
 SemaphoreStats Semaphore::stats() const noexcept {
-  return {acquired_, contended_, available_, max_, waiting_};
+  return {acquired_, contended_, available_, max_, waiting_.size()};
 }
 
 Semaphore semaphore(int max) { return Semaphore{max}; }

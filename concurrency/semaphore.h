@@ -7,9 +7,8 @@
 #include <type_traits>
 #include <utility>
 
-#include <asyncio/core/detail/list.h>
-#include <asyncio/core/detail/waiter.h>
 #include <asyncio/core/export.h>
+#include <asyncio/core/lowlevel/wait_queue.h>
 
 namespace asyncio {
 
@@ -31,7 +30,6 @@ class ASYNCIO_API Semaphore {
  public:
   /// Throws: std::invalid_argument unless max >= 1.
   explicit Semaphore(int max);
-  ~Semaphore();
   Semaphore(const Semaphore&) = delete;
   Semaphore& operator=(const Semaphore&) = delete;
 
@@ -58,7 +56,7 @@ class ASYNCIO_API Semaphore {
 
   int available() const noexcept { return available_; }
   int max() const noexcept { return max_; }
-  std::size_t waiting_count() const noexcept { return waiting_; }
+  std::size_t waiting_count() const noexcept { return waiting_.size(); }
   SemaphoreStats stats() const noexcept;
 
  protected:
@@ -70,14 +68,12 @@ class ASYNCIO_API Semaphore {
 
   void check(const char* call, int permits) const;
   void grant() noexcept;
-  static bool abort_request(detail::Waiter& waiter) noexcept;
 
   int max_;
   int available_;  ///< below zero while more are taken than a lowered max allows
-  std::size_t waiting_ = 0;
   std::uint64_t acquired_ = 0;
   std::uint64_t contended_ = 0;
-  detail::List<detail::Waiter> waiters_;
+  lowlevel::WaitQueue waiting_;
 };
 
 /// The usual spelling: `auto gate = asyncio::semaphore(10);`
@@ -95,9 +91,9 @@ class ASYNCIO_API CapacityLimiter : public Semaphore {
 template <class F>
 auto Semaphore::with(F&& body) -> std::invoke_result_t<F&> {
   acquire();
-  struct
-      OnUnwind {  // a body that gave the permit back itself has been told so, or is failing anyway
+  struct OnUnwind {
     Semaphore* semaphore;
+    // A body that gave the permit back itself has been told so, or is failing anyway.
     ~OnUnwind() {
       if (semaphore != nullptr && semaphore->available_ < semaphore->max_) semaphore->release();
     }

@@ -1,8 +1,9 @@
 #include <asyncio/concurrency/task_group.h>
 
 #include <asyncio/core/detail/observation_hooks.h>
+#include <asyncio/core/detail/of_loop.h>
 #include <asyncio/core/errors.h>
-#include <asyncio/core/internal/loop.h>
+#include <asyncio/core/lowlevel/checkpoint.h>
 
 namespace asyncio {
 namespace {
@@ -17,7 +18,7 @@ void react_to_end(detail::Scope& scope, detail::TaskControl& child) {
 
 // ---- GroupScope ------------------------------------------------------------------------------------
 
-detail::GroupScope::GroupScope(Loop& owner_loop) noexcept : Scope(owner_loop) {
+detail::GroupScope::GroupScope(Scheduler& owner) noexcept : Scope(owner) {
   name = "TaskGroup";
   entered = true;  // by its owner, if at all: nobody else may
   on_child_end = &react_to_end;
@@ -41,8 +42,9 @@ void detail::GroupScope::throw_failures() {
 
 void detail::GroupScope::report_failures() noexcept {
   for (std::exception_ptr& failure : std::exchange(failures, {})) {
-    loop.report("a task of a TaskGroup failed, and the group ended before wait_all() could tell",
-                std::move(failure), nullptr);
+    report(scheduler,
+           "a task of a TaskGroup failed, and the group ended before wait_all() could tell",
+           std::move(failure));
   }
 }
 
@@ -65,8 +67,8 @@ void detail::GroupScope::outlive_owner() noexcept {
 // ---- TaskGroup -------------------------------------------------------------------------------------
 
 TaskGroup::TaskGroup() {
-  detail::TaskControl& self = detail::enter_shielded_wait("TaskGroup");
-  scope_ = std::make_unique<detail::GroupScope>(*self.loop);
+  detail::TaskControl& self = lowlevel::enter_shielded("TaskGroup").control();
+  scope_ = std::make_unique<detail::GroupScope>(*self.scheduler);
   // Below the scope it is made in, for cancels from outside; not around the owner's own code.
   scope_->parent = self.scope;
   self.scope->children.push_back(*scope_);
@@ -75,8 +77,8 @@ TaskGroup::TaskGroup() {
 }
 
 TaskGroup::TaskGroup(Nursery) {
-  detail::TaskControl& self = detail::enter_shielded_wait("TaskGroup::run");
-  scope_ = std::make_unique<detail::GroupScope>(*self.loop);
+  detail::TaskControl& self = lowlevel::enter_shielded("TaskGroup::run").control();
+  scope_ = std::make_unique<detail::GroupScope>(*self.scheduler);
   scope_->enter(self);
 }
 
@@ -95,7 +97,7 @@ TaskGroup::~TaskGroup() {
     return;
   }
   if (has_resources) {
-    const detail::NoCancel shielded{*self};
+    const lowlevel::NoCancel shielded{*self};
     scope_->ended = true;
     scope_->on_leave(*scope_, scope_->effective);
   }
@@ -112,10 +114,7 @@ void TaskGroup::check_open() const {
         "has returned");
   };
   if (scope_->ended) refuse();  // first: the loop may be gone
-  scope_->loop.reactor().inbox().check_thread("TaskGroup::spawn");
-  if (detail::Loop* here = detail::Loop::current(); here != nullptr && here != &scope_->loop) {
-    throw InvalidStateError("TaskGroup::spawn into a group of another loop");
-  }
+  detail::check_here(scope_->scheduler, "TaskGroup::spawn", "group");
   if (!scope_->failures.empty()) {
     throw InvalidStateError(
         "TaskGroup::spawn into a group that has failed: its tasks are being "
@@ -125,25 +124,25 @@ void TaskGroup::check_open() const {
 }
 
 void TaskGroup::join_shielded(detail::TaskControl& self) {
-  const detail::NoCancel shielded{self};
+  const lowlevel::NoCancel shielded{self};
   scope_->join(self);
 }
 
 void TaskGroup::wait_all() {
-  detail::TaskControl& self = detail::enter_wait("TaskGroup::wait_all");
-  detail::Wake outcome = detail::Wake::completed;
+  lowlevel::CurrentTask self = lowlevel::enter("TaskGroup::wait_all");
+  lowlevel::Wake outcome = lowlevel::Wake::completed;
   if (scope_->living == 0) {
-    detail::spend_budget(self);
+    self.spend();
   } else {
-    outcome = scope_->join(self);
-    if (outcome == detail::Wake::cancelled) {
+    outcome = scope_->join(self.control());
+    if (outcome == lowlevel::Wake::cancelled) {
       detail::cancel_node(*scope_, CancelReason::parent, "its owner was cancelled");
-      join_shielded(self);
+      join_shielded(self.control());
     }
   }
   scope_->closed = true;
   scope_->throw_failures();
-  detail::rethrow_cancel(self, outcome);
+  self.checked(outcome);
 }
 
 void TaskGroup::fail_body(std::exception_ptr exception) { scope_->fail(std::move(exception)); }
@@ -151,7 +150,7 @@ void TaskGroup::fail_body(std::exception_ptr exception) { scope_->fail(std::move
 bool TaskGroup::join_and_leave() {
   detail::TaskControl& self = *scope_->task;
   // Cancellable: that is how a failing child, or the outside, gets through to the wait.
-  const bool cut_short = scope_->join(self) == detail::Wake::cancelled;
+  const bool cut_short = scope_->join(self) == lowlevel::Wake::cancelled;
   if (cut_short) join_shielded(self);
   scope_->closed = true;
   scope_->leave(self);
@@ -166,7 +165,7 @@ bool TaskGroup::join_and_leave() {
 
 void TaskGroup::finish() {
   detail::TaskControl& self = *scope_->task;
-  if (join_and_leave()) detail::throw_cancelled(self);
+  if (join_and_leave()) lowlevel::CurrentTask{self}.throw_cancelled();
 }
 
 void TaskGroup::finish_without_result(std::exception_ptr interrupted) {

@@ -13,8 +13,8 @@
 #include <utility>
 #include <vector>
 
-#include <asyncio/core/detail/outcome.h>
 #include <asyncio/core/detail/scope.h>
+#include <asyncio/core/detail/slot.h>
 #include <asyncio/core/export.h>
 #include <asyncio/core/task.h>
 
@@ -24,7 +24,7 @@ namespace detail {
 
 /// A scope that reacts to its children's failures.
 struct ASYNCIO_API GroupScope : Scope {
-  explicit GroupScope(Loop& owner_loop) noexcept;
+  explicit GroupScope(Scheduler& owner) noexcept;
   /// Records a failure in the order of happening and cancels the rest.
   void fail(std::exception_ptr exception);
   /// Throws ExceptionGroup with what failed, if anything did; once.

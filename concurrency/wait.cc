@@ -2,20 +2,19 @@
 
 #include <stdexcept>
 
+#include <asyncio/concurrency/detail/task_set_waiter.h>
 #include <asyncio/core/errors.h>
-#include <asyncio/core/internal/loop.h>
 
 namespace asyncio::detail {
 namespace {
 
 // A wait that ends with the first of its members that satisfies it.
-struct SomeWait : TaskSet, Waiter {
+struct SomeWait : TaskSetWaiter {
   SomeWait(const std::vector<TaskControl*>& inputs, ReturnWhen until)
-      : TaskSet{inputs.data(), inputs.size()},
-        Waiter(WaitKind::tasks, static_cast<TaskSet*>(this)),
-        when(until) {
-    abort = [](Waiter&) noexcept { return true; };
-  }
+      : TaskSetWaiter(wait_reason, inputs), when(until) {}
+
+  static constexpr lowlevel::WaitReason wait_reason =
+      TaskSetWaiter::reason_with([](Waiter&) noexcept { return true; });
 
   bool satisfied() const noexcept {
     return pending == 0 || (when == ReturnWhen::first_completed && ended != 0) ||
@@ -39,7 +38,7 @@ struct SomeMember : CompletionNode {
       : CompletionNode([](CompletionNode& node, TaskControl& task) {
           SomeWait& whole = static_cast<SomeMember&>(node).wait;
           whole.note(task);
-          if (whole.satisfied()) wake(whole);
+          if (whole.satisfied()) lowlevel::wake(whole);
         }),
         wait(owner) {}
   ~SomeMember() { unlink(); }
@@ -52,24 +51,21 @@ void wait_for_some(const std::vector<TaskControl*>& inputs, ReturnWhen when) {
   if (inputs.empty()) {
     throw std::invalid_argument("wait({}) would wait for nothing: pass at least one task");
   }
-  TaskControl& self = enter_wait("wait");
-  check_awaitable(self, {inputs.data(), inputs.size()}, "wait");
+  lowlevel::CurrentTask self = lowlevel::enter("wait");
+  check_awaitable(self.control(), {inputs.data(), inputs.size()}, "wait");
   SomeWait wait{inputs, when};
   wait.pending = inputs.size();
   for (const TaskControl* input : inputs) {
     if (input->done()) wait.note(*input);
   }
-  if (wait.satisfied()) {
-    spend_budget(self);
-    return;
-  }
+  if (wait.satisfied()) return self.spend();
   std::vector<std::unique_ptr<SomeMember>> members;
   for (TaskControl* input : inputs) {
     if (input->done()) continue;
     members.push_back(std::make_unique<SomeMember>(wait));
     input->completions.push_back(*members.back());
   }
-  rethrow_cancel(self, suspend(self, wait));
+  self.suspend(wait);
 }
 
 struct CompletionOrder::Member : CompletionNode {
@@ -77,7 +73,7 @@ struct CompletionOrder::Member : CompletionNode {
       : CompletionNode([](CompletionNode& node, TaskControl&) {
           auto& member = static_cast<Member&>(node);
           member.order.ended_.push_back(member.index);
-          if (member.order.waiter_ != nullptr) wake(*std::exchange(member.order.waiter_, nullptr));
+          if (auto* waiter = std::exchange(member.order.waiter_, nullptr)) lowlevel::wake(*waiter);
         }),
         order(owner),
         index(place) {}
@@ -105,23 +101,23 @@ CompletionOrder::CompletionOrder(std::vector<TaskControl*> inputs) : inputs_(std
 CompletionOrder::~CompletionOrder() = default;
 
 std::size_t CompletionOrder::next() {
-  TaskControl& self = enter_wait("as_completed");
+  lowlevel::CurrentTask self = lowlevel::enter("as_completed");
   if (ended_.empty()) {
-    struct OrderWaiter : TaskSet, Waiter {
-      explicit OrderWaiter(CompletionOrder& owner) noexcept
-          : TaskSet{owner.inputs_.data(), owner.inputs_.size()},
-            Waiter(WaitKind::tasks, static_cast<TaskSet*>(this)),
-            order(owner) {}
+    struct OrderWaiter : TaskSetWaiter {
+      OrderWaiter(const lowlevel::WaitReason& why, CompletionOrder& owner) noexcept
+          : TaskSetWaiter(why, owner.inputs_), order(owner) {}
       CompletionOrder& order;
-    } waiter{*this};
-    waiter.abort = [](Waiter& aborted) noexcept {
-      static_cast<OrderWaiter&>(aborted).order.waiter_ = nullptr;
-      return true;
     };
+    static constexpr lowlevel::WaitReason wait_reason =
+        TaskSetWaiter::reason_with([](lowlevel::Waiter& aborted) noexcept {
+          static_cast<OrderWaiter&>(aborted).order.waiter_ = nullptr;
+          return true;
+        });
+    OrderWaiter waiter{wait_reason, *this};
     waiter_ = &waiter;
-    rethrow_cancel(self, suspend(self, waiter));
+    self.suspend(waiter);
   } else {
-    spend_budget(self);
+    self.spend();
   }
   const std::size_t index = ended_.front();
   ended_.pop_front();

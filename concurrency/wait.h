@@ -51,7 +51,7 @@ class ASYNCIO_API CompletionOrder {
   std::vector<TaskControl*> inputs_;
   std::vector<std::unique_ptr<Member>> members_;
   std::deque<std::size_t> ended_;
-  Waiter* waiter_ = nullptr;
+  lowlevel::Waiter* waiter_ = nullptr;
 };
 }  // namespace detail
 

@@ -29,7 +29,7 @@ T ended_result(Task<T>&& task) {
 }
 
 /// Before a callable becomes a task.  Throws Cancelled; TimeoutException if it has no time at all.
-ASYNCIO_API void check_may_start(Duration limit);
+ASYNCIO_API void check_has_time(Duration limit);
 
 template <class A>
 struct IsTask : std::false_type {};
@@ -54,7 +54,7 @@ ASYNCIO_API_STABLE decltype(auto) wait_for(A&& task_or_callable, D limit) {
     detail::wait_for_task(keep.control(), time);
     return detail::ended_result(std::forward<A>(keep));
   } else {
-    detail::check_may_start(time);
+    detail::check_has_time(time);
     auto task = create_task(std::forward<A>(task_or_callable));
     detail::wait_for_task(task.control(), time);
     return detail::ended_result(std::move(task));

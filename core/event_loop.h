@@ -1,4 +1,4 @@
-// The scheduler: tasks, timers, callbacks and posts over one EventLoopInterface.
+// The event loop: tasks, timers, callbacks and posts over one EventLoopInterface.
 #pragma once
 
 #include <concepts>
@@ -26,6 +26,7 @@ namespace asyncio {
 namespace detail {
 class Loop;
 struct LoopHold;
+struct Rooms;
 }  // namespace detail
 
 /// How a loop behaves.
@@ -67,6 +68,7 @@ struct LoopStatistics {
   std::uint64_t posts = 0;     ///< things other threads left here
   std::size_t stacks = 0;      ///< mapped
   std::size_t stacks_free = 0;
+  std::size_t stacks_guarded = 0;  ///< of those mapped, the ones with a guard page
 };
 
 /// What a host of any kind watches; see attach_by_descriptor().
@@ -99,7 +101,7 @@ class ASYNCIO_API LoopHandle {
   std::shared_ptr<detail::LoopHold> hold_;
 };
 
-/// The scheduler over one backend.
+/// A loop that runs tasks, timers and callbacks over one backend.
 ///
 /// Threads: everything but call_soon_threadsafe(), handle() and stop() belongs to one thread.
 /// A callback runs on the loop's own stack: it may create tasks and set futures, but not suspend.
@@ -225,7 +227,7 @@ class ASYNCIO_API EventLoop {
   bool is_running() const noexcept;
 
   /// For the library.
-  detail::Loop& impl() const noexcept { return *loop_; }
+  const detail::Rooms& rooms() const noexcept;
 
  private:
   detail::Scope& owner_scope();

@@ -3,8 +3,7 @@
 #include <stdexcept>
 
 #include <asyncio/core/errors.h>
-#include <asyncio/core/internal/loop.h>
-#include <asyncio/core/internal/reactor.h>
+#include <asyncio/core/internal/reactor/reactor.h>
 
 namespace asyncio {
 
@@ -18,48 +17,47 @@ EventLoopInterface::~EventLoopInterface() = default;
 
 void EventLoopInterface::run() {
   detail::Reactor& reactor = *reactor_;
-  if (reactor.owner != nullptr) {
+  if (reactor.user() != nullptr) {
     throw InvalidStateError(
-        "run() of a backend that an EventLoop has taken over: use "
-        "EventLoop::run()");
+        "run() of a backend that an EventLoop has taken over: use EventLoop::run()");
   }
   if (reactor.guest()) {
     throw InvalidStateError(
         "run() of a backend that is the guest of a host's loop: give it to an EventLoop, and let "
-        "the "
-        "host run");
+        "the host run");
   }
-  if (reactor.running) {
+  if (running_alone_) {
     throw NestedRunError("EventLoopInterface::run() inside its own run()");
   }
   if (reactor.forked()) {
     throw InvalidStateError(
-        "EventLoopInterface::run() in a forked child, on a backend made by the "
-        "parent: make a new one");
+        "EventLoopInterface::run() in a forked child, on a backend made by the parent: make a new "
+        "one");
   }
   struct Running {
-    detail::Reactor& reactor;
+    EventLoopInterface& interface;
     ~Running() {
-      reactor.running = false;
-      reactor.stop_requested = false;  // also when a callback that stopped it threw
+      interface.running_alone_ = false;
+      interface.stop_alone_ = false;  // also when a callback that stopped it threw
     }
-  } running{reactor};
-  reactor.running = true;
-  while (reactor.callback_count() != 0 && !reactor.stop_requested) {
+  } running{*this};
+  running_alone_ = true;
+  while (reactor.callbacks().count() != 0 && !stop_alone_) {
     reactor.wait(reactor.timers().earliest());
-    reactor.fire_due(reactor.now(), reactor.timers().next_sequence(), reactor.stop_requested);
+    reactor.fire_due(reactor.now(), reactor.timers().next_sequence(), stop_alone_);
   }
 }
 
 bool EventLoopInterface::process(Duration budget) noexcept {
-  return reactor_->owner != nullptr && static_cast<detail::Loop*>(reactor_->owner)->process(budget);
+  detail::ReactorUser* const user = reactor_->user();
+  return user != nullptr && user->process(budget);
 }
 
 void EventLoopInterface::stop() {
-  if (reactor_->owner != nullptr) {
-    static_cast<detail::Loop*>(reactor_->owner)->stop();
+  if (detail::ReactorUser* const user = reactor_->user(); user != nullptr) {
+    user->stop();
   } else {
-    reactor_->stop_requested = true;
+    stop_alone_ = true;
   }
 }
 
@@ -71,10 +69,10 @@ TimerId EventLoopInterface::add_timer_impl(Duration interval, UniqueFunction<voi
         "add_timer: a persistent timer needs an interval above zero; pass persistent = false for "
         "one call in the next turn, or call_soon");
   }
-  return reactor_->add_callback(deadline_after(reactor_->now(), interval), interval, persistent,
-                                std::move(callback));
+  return reactor_->callbacks().add(deadline_after(reactor_->now(), interval), interval, persistent,
+                                   std::move(callback));
 }
 
-bool EventLoopInterface::del_timer(TimerId id) { return reactor_->remove_callback(id); }
+bool EventLoopInterface::del_timer(TimerId id) { return reactor_->callbacks().remove(id); }
 
 }  // namespace asyncio

@@ -18,8 +18,9 @@
 namespace asyncio {
 
 namespace detail {
+class Backend;
 class Reactor;
-}
+}  // namespace detail
 
 /// Directions of readiness, as a set of bits.
 enum class Interest : std::uint8_t { none = 0, read = 1, write = 2, both = 3 };
@@ -118,7 +119,7 @@ class ASYNCIO_API ASYNCIO_API_STABLE EventLoopInterface {
   bool process(Duration budget) noexcept;
 
  private:
-  friend class detail::Reactor;
+  friend class detail::Backend;
 
   // ---- The backend's half.  Called by the runtime on the loop's thread, never nested.  -----------
   //
@@ -172,6 +173,8 @@ class ASYNCIO_API ASYNCIO_API_STABLE EventLoopInterface {
   std::string type_;
   Precision precision_;
   Driver driver_;
+  bool running_alone_ = false;  ///< in run(), without an EventLoop
+  bool stop_alone_ = false;
   std::unique_ptr<detail::Reactor> reactor_;
 };
 

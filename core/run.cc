@@ -1,13 +1,14 @@
 #include <asyncio/core/run.h>
 
 #include <csignal>
+#include <utility>
 
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include <asyncio/core/backends.h>
-#include <asyncio/core/internal/loop.h>
-#include <asyncio/core/internal/loop_signals.h>
+#include <asyncio/core/backend_registry.h>
+#include <asyncio/core/internal/process/signals.h>
+#include <asyncio/core/internal/scheduler.h>
 
 namespace asyncio::detail {
 namespace {
@@ -22,7 +23,7 @@ LoopOptions loop_options(const RunOptions& options) {
 }
 
 std::unique_ptr<EventLoopInterface> backend_unless_nested(const RunOptions& options) {
-  if (const Loop* running = Loop::current()) running->check_not_nested("asyncio::run");
+  Scheduler::check_none_runs("asyncio::run");
   return make_backend(options.backend);
 }
 
@@ -41,7 +42,7 @@ Runner::Runner(const RunOptions& options)
       handle_sigint_(options.handle_sigint && on_main_thread() && sigint_is_default()) {}
 
 Runner::~Runner() {
-  if (sigint_handler_ != 0) loop_.impl().signals().remove(sigint_handler_);
+  if (sigint_handler_ != 0) loop_.rooms().signals.remove(sigint_handler_);
 }
 
 void Runner::guard_main(const AnyTask& main) {
@@ -52,11 +53,11 @@ void Runner::guard_main(const AnyTask& main) {
       return;
     }
     // The second time the user means it: as if nobody had ever handled it.
-    loop_.impl().signals().remove_all(signo);
+    loop_.rooms().signals.remove_all(signo);
     ::signal(signo, SIG_DFL);
     ::raise(signo);
   };
-  sigint_handler_ = loop_.impl().signals().add(SIGINT, std::move(interrupted), false);
+  sigint_handler_ = loop_.rooms().signals.add(SIGINT, std::move(interrupted), false);
 }
 
 }  // namespace asyncio::detail

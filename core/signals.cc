@@ -3,33 +3,38 @@
 #include <stdexcept>
 #include <vector>
 
-#include <asyncio/core/internal/loop.h>
-#include <asyncio/core/internal/loop_signals.h>
+#include <asyncio/core/internal/process/signals.h>
+#include <asyncio/core/internal/scheduler.h>
 
 namespace asyncio {
+namespace {
+
+constexpr lowlevel::WaitReason signal_wait{"signal"};
+
+}  // namespace
 
 int wait_signal(std::initializer_list<int> signals) {
   if (signals.size() == 0) {
     throw std::invalid_argument("wait_signal({}) would wait for ever: name a signal");
   }
-  detail::TaskControl& self = detail::enter_wait("wait_signal");
-  detail::LoopSignals& router = self.loop->signals();
+  lowlevel::CurrentTask self = lowlevel::enter("wait_signal");
+  detail::Signals& router = self.control().scheduler->rooms().signals;
   struct Handlers {
-    detail::LoopSignals& router;
+    detail::Signals& router;
     std::vector<std::uint64_t> ids;
     ~Handlers() {
       for (const std::uint64_t id : ids) router.remove(id);
     }
   } handlers{router, {}};
-  detail::Waiter waiter{detail::WaitKind::signal};
+  lowlevel::Waiter waiter{signal_wait};
   int arrived = 0;
   for (const int signo : signals) {
     handlers.ids.push_back(router.add(signo, [&](int number) {
       if (arrived == 0) arrived = number;
-      detail::wake(waiter);
+      lowlevel::wake(waiter);
     }));
   }
-  detail::rethrow_cancel(self, detail::suspend(self, waiter));
+  self.suspend(waiter);
   return arrived;
 }
 

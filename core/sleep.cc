@@ -2,55 +2,34 @@
 
 #include <thread>
 
-#include <asyncio/core/errors.h>
-#include <asyncio/core/internal/loop.h>
+#include <asyncio/core/internal/scheduler.h>
 
 namespace asyncio {
-
 namespace {
 
-void sleep_to(detail::TaskControl& self, TimePoint now, TimePoint deadline) {
-  if (deadline <= now) {
-    self.loop->yield(self);
-    return;
-  }
-  detail::Waiter waiter{detail::WaitKind::timer};
-  detail::rethrow_cancel(self, detail::suspend_until(self, waiter, deadline));
+constexpr lowlevel::WaitReason sleeping{"timer"};
+
+void sleep_to(lowlevel::CurrentTask self, TimePoint now, TimePoint deadline) {
+  if (deadline <= now) return self.yield();
+  lowlevel::Waiter waiter{sleeping};
+  self.suspend_until(waiter, deadline);
 }
 
 }  // namespace
 
 void detail::sleep_for(Duration delay) {
-  if (Loop::current() == nullptr) {
+  if (Scheduler::current() == nullptr) {
     std::this_thread::sleep_for(delay);
     return;
   }
-  TaskControl& self = enter_wait("sleep");
-  const TimePoint now = self.loop->reactor().now();
+  const lowlevel::CurrentTask self = lowlevel::enter("sleep");
+  const TimePoint now = self.control().scheduler->reactor().now();
   sleep_to(self, now, deadline_after(now, delay));
 }
 
 void sleep_until(TimePoint deadline) {
-  detail::TaskControl& self = detail::enter_wait("sleep_until");
-  sleep_to(self, self.loop->reactor().now(), deadline);
+  const lowlevel::CurrentTask self = lowlevel::enter("sleep_until");
+  sleep_to(self, self.control().scheduler->reactor().now(), deadline);
 }
-
-void yield() {
-  detail::TaskControl& self = detail::enter_wait("yield");
-  self.loop->yield(self);
-}
-
-void checkpoint() { detail::spend_budget(detail::enter_wait("checkpoint")); }
-
-bool is_cancelled() {
-  const detail::TaskControl* self = detail::current_task_control();
-  if (self == nullptr) {
-    throw NotInTaskError("is_cancelled() outside a task: ask task.state() of a handle");
-  }
-  return self->cancel_pending;
-}
-
-NoSuspend::NoSuspend() : task_(current_task().control()) { ++task_.no_suspend; }
-NoSuspend::~NoSuspend() { --task_.no_suspend; }
 
 }  // namespace asyncio

@@ -3,8 +3,10 @@
 #include <stdexcept>
 #include <utility>
 
-#include <asyncio/core/internal/inbox.h>
-#include <asyncio/core/internal/loop.h>
+#include <asyncio/core/internal/done_callback.h>
+#include <asyncio/core/internal/dump.h>
+#include <asyncio/core/internal/memory/stack_pool.h>
+#include <asyncio/core/internal/scheduler.h>
 
 namespace asyncio {
 namespace {
@@ -13,10 +15,10 @@ using detail::TaskControl;
 
 struct CancelPost : detail::Post {
   CancelPost(detail::TaskRef target, std::string_view why)
-      : Post([](Post& post, detail::Loop* loop) {
+      : Post([](Post& post, detail::Scheduler* scheduler) {
           const std::unique_ptr<CancelPost> self{static_cast<CancelPost*>(&post)};
           // A late post may reach another loop that reuses the inbox: then the task has ended.
-          if (loop == nullptr || self->task->done() || self->task->abandoned) return;
+          if (scheduler == nullptr || self->task->done() || self->task->abandoned) return;
           detail::cancel_node(self->task->own_scope, CancelReason::user, self->reason);
         }),
         task(std::move(target)),
@@ -27,7 +29,7 @@ struct CancelPost : detail::Post {
 
 // An abandoned task may have outlived its loop, and with it its clock.
 TimePoint ended_or_now(const TaskControl& task) noexcept {
-  return task.done() || task.abandoned ? task.completed : task.loop->reactor().now();
+  return task.done() || task.abandoned ? task.completed : task.scheduler->reactor().now();
 }
 
 }  // namespace
@@ -72,13 +74,13 @@ void AnyTask::add_done_callback(UniqueFunction<void()> callback) const {
     task.done_callbacks->push_back(std::move(callback));
     return;
   }
-  detail::Loop* loop = detail::Loop::current();
-  if (loop == nullptr) {
+  detail::Scheduler* const scheduler = detail::Scheduler::current();
+  if (scheduler == nullptr) {
     throw NoRunningLoopError(
         "add_done_callback on a task that has ended, where no loop runs: "
         "call the function directly");
   }
-  detail::schedule_done_callback(*loop, std::move(callback));
+  detail::call_soon_reporting(*scheduler, std::move(callback));
 }
 
 std::optional<TimePoint> AnyTask::started_at() const {

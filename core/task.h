@@ -154,7 +154,7 @@ inline constexpr std::size_t largest_closure_on_stack = 1024;
 /// The scope a free create_task() adds to: the innermost explicit one of the current task, else the
 /// root of this thread's loop.
 /// Throws: NoRunningLoopError.
-ASYNCIO_API Scope& current_owner_scope(const char* call);
+ASYNCIO_API Scope& owner_scope_or_throw(const char* call);
 /// Gives `control` a stack and an id; returns where its closure goes, aligned for it.
 /// Throws: InvalidStateError for a scope that has ended; Error when out of stacks.  The control
 /// block is untouched then.
@@ -165,11 +165,14 @@ ASYNCIO_API void* prepare_task(TaskControl& control, Scope& scope, std::string_v
 ASYNCIO_API void abandon_prepared(TaskControl& control) noexcept;
 /// Hands the task over to its scope and the ready queue.
 ASYNCIO_API void start_task(TaskControl& control) noexcept;
-/// Throws DeadlockError if `self`, by waiting for all of `targets`, would wait for itself.
+/// Throws DeadlockError if `self`, by waiting for all of `targets`, would wait for itself, and
 /// InvalidStateError if one that has not ended runs on another loop.
 ASYNCIO_API void check_awaitable(TaskControl& self, const TaskSet& targets, const char* call);
 /// Waits until the task has ended.  Every rule of await() but the result.
 ASYNCIO_API void join_task(TaskControl& target, const char* call);
+/// Parks until `target`, which has not ended, has.  No rule of await() is looked at.
+ASYNCIO_API lowlevel::Wake park_until_ended(lowlevel::CurrentTask self, TaskControl& target,
+                                            const TimePoint* deadline);
 /// Throws why there is no result; counts as having looked.
 [[noreturn]] ASYNCIO_API void throw_no_result(TaskControl& control);
 /// Throws unless the task completed; counts as having looked.
@@ -192,8 +195,9 @@ void invoke_body(TaskControl& control, void* closure, bool run) {
     TaskControl& control;
     Body& body;
     ~Destroy() {
-      const NoCancel shielded{control};  // a cancel that is still pending must not throw out of it
+      ++control.no_cancel;  // a cancel that is still pending must not throw out of it
       body.~Body();
+      --control.no_cancel;
     }
   } destroy{control, body};
   if (run) {
@@ -247,13 +251,13 @@ Task<BodyResult<F>> spawn(Scope& scope, F&& body, std::string_view name, std::si
 template <std::invocable F>
 ASYNCIO_API_STABLE auto create_task(F&& body, std::string_view name = {})
     -> Task<detail::BodyResult<F>> {
-  return detail::spawn(detail::current_owner_scope("create_task"), std::forward<F>(body), name, 0,
+  return detail::spawn(detail::owner_scope_or_throw("create_task"), std::forward<F>(body), name, 0,
                        TaskPriority::work);
 }
 
 template <std::invocable F>
 auto create_task(F&& body, const TaskOptions& options) -> Task<detail::BodyResult<F>> {
-  return detail::spawn(detail::current_owner_scope("create_task"), std::forward<F>(body),
+  return detail::spawn(detail::owner_scope_or_throw("create_task"), std::forward<F>(body),
                        options.name, options.stack_size, options.priority);
 }
 

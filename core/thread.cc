@@ -1,65 +1,71 @@
 #include <asyncio/core/thread.h>
 
 #include <memory>
+#include <utility>
 
 #include <asyncio/core/errors.h>
-#include <asyncio/core/internal/loop.h>
-#include <asyncio/core/internal/thread_pool.h>
+#include <asyncio/core/internal/handle.h>
+#include <asyncio/core/internal/process/workers.h>
+#include <asyncio/core/internal/scheduler.h>
 
 namespace asyncio::detail {
 namespace {
 
+using lowlevel::WaitQueue;
+using lowlevel::Wake;
+
+struct ThreadPlace;
+
 // Shared by the waiting task, which may let go, and the thread.
 struct ThreadWait {
-  Waiter* waiter = nullptr;  // the loop's side; null once the task has let go
+  ThreadPlace* place = nullptr;  // the loop's side; null once the task has let go
+};
+
+struct ThreadPlace : WaitQueue::Place {
+  explicit ThreadPlace(ThreadWait& shared) noexcept : Place(kind), wait(shared) {
+    wait.place = this;
+  }
+  static void let_go(WaitQueue&, Place& place) noexcept {
+    static_cast<ThreadPlace&>(place).wait.place = nullptr;
+  }
+  static constexpr WaitQueue::Kind kind{"thread", &let_go};
+
+  ThreadWait& wait;
 };
 
 struct DonePost : Post {
-  DonePost(std::shared_ptr<ThreadWait> finished, std::weak_ptr<LoopShared> started_it)
-      : Post([](Post& post, Loop* loop) {
+  DonePost(std::shared_ptr<ThreadWait> finished, const LoopShared& started_it)
+      : Post([](Post& post, Scheduler* scheduler) {
           const std::unique_ptr<DonePost> self{static_cast<DonePost*>(&post)};
-          // An abandoned thread may outlive its loop, and find another one behind its inbox.
-          if (loop == nullptr || loop->shared() != self->home.lock()) return;
-          --loop->thread_jobs;
-          if (Waiter* waiter = std::exchange(self->wait->waiter, nullptr)) wake(*waiter);
+          if (scheduler == nullptr) return;
+          scheduler->rooms().workers.job_is_done();
+          if (ThreadPlace* place = std::exchange(self->wait->place, nullptr)) {
+            place->queue->wake(*place);
+          }
         }),
-        wait(std::move(finished)),
-        home(std::move(started_it)) {}
+        wait(std::move(finished)) {
+    epoch = started_it.epoch;  // an abandoned thread may outlive its loop
+  }
   std::shared_ptr<ThreadWait> wait;
-  std::weak_ptr<LoopShared> home;  // it is no source of wake-ups of its own: thread_jobs counts it
 };
 
 }  // namespace
 
 void run_on_thread(UniqueFunction<void()> work, bool wait_to_the_end) {
-  TaskControl& self = enter_wait("to_thread");
-  Loop& loop = *self.loop;
+  lowlevel::CurrentTask self = lowlevel::enter("to_thread");
+  const Rooms& rooms = self.control().scheduler->rooms();
   auto wait = std::make_shared<ThreadWait>();
-  auto done = std::make_unique<DonePost>(wait, loop.shared());
-  done->epoch = loop.shared()->epoch;
+  auto done = std::make_unique<DonePost>(wait, rooms.shared);
   // The loop's side of the inbox outlives every loop; a closed one refuses the post.
-  loop.threads().submit(
-      [work = std::move(work), inbox = &loop.reactor().inbox(), done = std::move(done)]() mutable {
+  rooms.workers.start(
+      [work = std::move(work), inbox = &rooms.shared.inbox, done = std::move(done)]() mutable {
         work();
         work = nullptr;
         if (inbox->push(*done)) static_cast<void>(done.release());
       });
-  ++loop.thread_jobs;
-  struct ThreadWaiter : Waiter {
-    explicit ThreadWaiter(ThreadWait& owner) noexcept : Waiter(WaitKind::thread), wait(owner) {}
-    ThreadWait& wait;
-  } waiter{*wait};
-  waiter.cancellable = !wait_to_the_end;
-  waiter.abort = [](Waiter& aborted) noexcept {
-    static_cast<ThreadWaiter&>(aborted).wait.waiter = nullptr;
-    aborted.unlink();
-    return true;
-  };
-  wait->waiter = &waiter;
-  loop.thread_waiters.push_back(waiter);
-  const Wake outcome = suspend(self, waiter);
-  rethrow_cancel(self, outcome);
-  if (outcome == Wake::broken) {
+  ThreadPlace place{*wait};
+  place.cancellable = !wait_to_the_end;
+  if (rooms.workers.waiting().wait(self, place) == Wake::broken) {
     throw InvalidStateError(
         "to_thread in a forked child: the thread stayed with the parent; call it again");
   }

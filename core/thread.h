@@ -8,7 +8,7 @@
 #include <type_traits>
 #include <utility>
 
-#include <asyncio/core/detail/outcome.h>
+#include <asyncio/core/detail/slot.h>
 #include <asyncio/core/export.h>
 #include <asyncio/core/unique_function.h>
 

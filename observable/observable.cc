@@ -8,7 +8,8 @@
 #include <vector>
 
 #include <asyncio/core/detail/observation_hooks.h>
-#include <asyncio/core/internal/loop.h>
+#include <asyncio/core/detail/of_loop.h>
+#include <asyncio/core/detail/task_control.h>
 
 namespace asyncio {
 
@@ -38,20 +39,21 @@ Shared& shared() {
 
 // Observers run inside the task that caused the event, and may not suspend it.
 template <class Call>
-void tell_all(detail::Loop* loop, Call&& call) noexcept {
+void tell_all(const detail::Scheduler* scheduler, Call&& call) noexcept {
   std::shared_ptr<const Observers> observers;
   {
     const std::lock_guard lock{shared().mutex};
     observers = shared().observers;
   }
-  detail::TaskControl* self = loop == nullptr ? nullptr : loop->current_task();
+  detail::TaskControl* self = detail::current_task_control();
   if (self != nullptr) ++self->no_suspend;
   for (const auto& entry : *observers) {
     if (entry->removed.load(std::memory_order_relaxed)) continue;
     try {
       call(*entry->observer);
     } catch (...) {
-      if (loop != nullptr) loop->report("an observer threw", std::current_exception(), nullptr);
+      if (scheduler == nullptr) continue;
+      detail::report(*scheduler, "an observer threw", std::current_exception());
     }
   }
   if (self != nullptr) --self->no_suspend;
@@ -59,22 +61,22 @@ void tell_all(detail::Loop* loop, Call&& call) noexcept {
 
 void on_task(detail::TaskControl& task, detail::TaskMoment moment) noexcept {
   const TaskEvent event{static_cast<TaskEvent::Type>(moment), AnyTask{detail::TaskRef::share(task)},
-                        task.exception, task.loop->reactor().now()};
-  tell_all(task.loop, [&](Observer& observer) { observer.on_task_event(event); });
+                        task.exception, detail::now_of(*task.scheduler)};
+  tell_all(task.scheduler, [&](Observer& observer) { observer.on_task_event(event); });
 }
 
 void on_scope(const detail::Scope& scope, detail::ScopeMoment moment) noexcept {
   const ScopeEvent event{static_cast<ScopeEvent::Type>(moment), scope.name,
-                         scope.loop.reactor().now()};
-  tell_all(&scope.loop, [&](Observer& observer) { observer.on_scope_event(event); });
+                         detail::now_of(scope.scheduler)};
+  tell_all(&scope.scheduler, [&](Observer& observer) { observer.on_scope_event(event); });
 }
 
 void on_resource(const AsyncResource& resource, detail::ResourceMoment moment,
                  const std::exception_ptr& exception) noexcept {
-  detail::Loop* loop = detail::Loop::current();
+  const detail::Scheduler* const scheduler = detail::running_scheduler_or_null();
   const ResourceEvent event{static_cast<ResourceEvent::Type>(moment), &resource, exception,
-                            loop == nullptr ? Clock::now() : loop->reactor().now()};
-  tell_all(loop, [&](Observer& observer) { observer.on_resource_event(event); });
+                            scheduler == nullptr ? Clock::now() : detail::now_of(*scheduler)};
+  tell_all(scheduler, [&](Observer& observer) { observer.on_resource_event(event); });
 }
 
 constexpr detail::ObservationHooks hooks{&on_task, &on_scope, &on_resource};

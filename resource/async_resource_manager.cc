@@ -8,9 +8,10 @@
 
 #include <asyncio/concurrency/event.h>
 #include <asyncio/core/detail/observation_hooks.h>
+#include <asyncio/core/detail/of_loop.h>
 #include <asyncio/core/detail/task_control.h>
 #include <asyncio/core/errors.h>
-#include <asyncio/core/internal/loop.h>
+#include <asyncio/core/lowlevel/checkpoint.h>
 #include <asyncio/resource/internal/type_name.h>
 
 namespace asyncio {
@@ -99,8 +100,9 @@ std::size_t close_all(detail::TaskControl& self, detail::Scope& scope, bool canc
       ++known.figures.failed;
       known.orphans.emplace_back(held);
       detail::tell_of_resource(resource, detail::ResourceMoment::failed, failure);
-      self.loop->report("close() of a " + detail::type_name(typeid(resource)) + where + " failed",
-                        failure, nullptr);
+      detail::report(*self.scheduler,
+                     "close() of a " + detail::type_name(typeid(resource)) + where + " failed",
+                     failure);
     }
   }
   return count;
@@ -157,7 +159,8 @@ bool AsyncResourceManager::remove(const std::shared_ptr<AsyncResource>& resource
 }
 
 std::size_t AsyncResourceManager::close_scope(CancellationScope& scope) {
-  detail::TaskControl& self = detail::enter_shielded_wait("AsyncResourceManager::close_scope");
+  detail::TaskControl& self =
+      lowlevel::enter_shielded("AsyncResourceManager::close_scope").control();
   const std::shared_ptr<Holdings> holdings = holdings_of(scope.impl());
   if (holdings == nullptr) return 0;
   ++holdings->closers;

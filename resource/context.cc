@@ -4,7 +4,6 @@
 #include <stdexcept>
 
 #include <asyncio/core/detail/task_control.h>
-#include <asyncio/core/detail/waiter.h>
 #include <asyncio/core/errors.h>
 #include <asyncio/resource/internal/type_name.h>
 

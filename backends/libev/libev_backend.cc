@@ -34,7 +34,7 @@
 //    count of its iterations: a prepare watcher of the host's may end the run before.
 //  * ev_loop_destroy calls cleanup watchers: that is how a host that goes first is noticed.
 #include <asyncio/backends/libev.h>
-#include <asyncio/core/backends.h>
+#include <asyncio/core/backend_registry.h>
 
 #include <fcntl.h>
 
@@ -81,16 +81,16 @@ LoopPointer make_loop() {
   return loop;
 }
 
-class LibevInterface final : public EventLoopInterface {
+class LibevBackend final : public EventLoopInterface {
  public:
-  LibevInterface() : EventLoopInterface("ev", Precision::coarse), own_(make_loop()) {
+  LibevBackend() : EventLoopInterface("ev", Precision::coarse), own_(make_loop()) {
     loop_ = own_.get();
     init();
     ev_fork_start(loop_, &rebuild_);
   }
 
   /// The guest of `host`.  A loop of its own is made ready for when it leaves: that must not fail.
-  LibevInterface(struct ev_loop* host, const AttachOptions& options)
+  LibevBackend(struct ev_loop* host, const AttachOptions& options)
       : EventLoopInterface("ev", Precision::coarse, Driver::host),
         own_(make_loop()),
         host_(host),
@@ -102,7 +102,7 @@ class LibevInterface final : public EventLoopInterface {
     ev_cleanup_start(host, &cleanup_);  // which holds nothing by itself
   }
 
-  ~LibevInterface() override { detach(); }
+  ~LibevBackend() override { detach(); }
 
  private:
   /// The one watcher of a descriptor; it never moves, libev keeps its address.
@@ -246,7 +246,7 @@ class LibevInterface final : public EventLoopInterface {
   // ---- Called by libev, inside ev_run.  Nothing here may throw.  ---------
 
   static void on_ready(struct ev_loop* /*loop*/, ev_io* io, int events) noexcept {
-    ReadySink& sink = *static_cast<LibevInterface*>(io->data)->sink_;
+    ReadySink& sink = *static_cast<LibevBackend*>(io->data)->sink_;
     if ((events & EV_ERROR) != 0) {
       sink.dead(io->fd);  // libev has stopped the watcher
     } else {
@@ -259,7 +259,7 @@ class LibevInterface final : public EventLoopInterface {
   }
 
   static void on_prepare(struct ev_loop* host, ev_prepare* watcher, int /*events*/) noexcept {
-    auto& self = *static_cast<LibevInterface*>(watcher->data);
+    auto& self = *static_cast<LibevBackend*>(watcher->data);
     const bool work = self.process(self.budget_);
     if (self.host_ == nullptr) return;  // it has been shut down in there
     if (work) {
@@ -276,11 +276,11 @@ class LibevInterface final : public EventLoopInterface {
   }
 
   static void on_cleanup(struct ev_loop* /*host*/, ev_cleanup* watcher, int /*events*/) noexcept {
-    static_cast<LibevInterface*>(watcher->data)->detach();
+    static_cast<LibevBackend*>(watcher->data)->detach();
   }
 
   static void on_rebuild(struct ev_loop* loop, ev_fork* watcher, int /*events*/) noexcept {
-    auto& self = *static_cast<LibevInterface*>(watcher->data);
+    auto& self = *static_cast<LibevBackend*>(watcher->data);
     bool dropped = false;
     for (const auto& entry : self.watches_) {
       if (entry != nullptr) dropped |= self.drop_closed(*entry, *self.sink_);
@@ -314,7 +314,7 @@ class LibevInterface final : public EventLoopInterface {
 BackendInfo libev();  // the generated table declares it likewise
 
 BackendInfo libev() {
-  return {"ev", 300, [] { return std::make_unique<LibevInterface>(); }};
+  return {"ev", 300, [] { return std::make_unique<LibevBackend>(); }};
 }
 
 }  // namespace asyncio::backends
@@ -328,7 +328,7 @@ std::unique_ptr<EventLoopInterface> attach(struct ev_loop* host, const AttachOpt
   if (ev_version_major() != EV_VERSION_MAJOR) {
     throw BackendError("attach: the program has loaded another libev than asyncio was built for");
   }
-  return std::make_unique<backends::LibevInterface>(host, options);
+  return std::make_unique<backends::LibevBackend>(host, options);
 }
 
 }  // namespace asyncio

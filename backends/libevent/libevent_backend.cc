@@ -36,7 +36,7 @@
 //    be freed by then.  event_assign does not: it takes events home.  And what is watched we have to
 //    know ourselves.
 #include <asyncio/backends/libevent.h>
-#include <asyncio/core/backends.h>
+#include <asyncio/core/backend_registry.h>
 
 #include <event2/event_struct.h>
 #include <fcntl.h>
@@ -172,9 +172,9 @@ class SignOfLife {
   event event_{};
 };
 
-class LibeventInterface final : public EventLoopInterface {
+class LibeventBackend final : public EventLoopInterface {
  public:
-  LibeventInterface()
+  LibeventBackend()
       : EventLoopInterface("event", Precision::coarse),
         tick_(clock_tick()),
         own_(make_base()),
@@ -182,7 +182,7 @@ class LibeventInterface final : public EventLoopInterface {
         timer_(make_event(base_, on_timer)) {}
 
   /// The guest of `host`.  A base of its own is made ready for when it leaves: that must not fail.
-  LibeventInterface(event_base* host, const AttachOptions& options)
+  LibeventBackend(event_base* host, const AttachOptions& options)
       : EventLoopInterface("event", Precision::coarse, Driver::host),
         tick_(clock_tick()),
         own_(make_base()),
@@ -192,7 +192,7 @@ class LibeventInterface final : public EventLoopInterface {
         call_(make_event(host, on_call)),
         budget_(options.budget) {}
 
-  ~LibeventInterface() override { detach(); }
+  ~LibeventBackend() override { detach(); }
 
  private:
   /// The one event of a descriptor.
@@ -402,7 +402,7 @@ class LibeventInterface final : public EventLoopInterface {
   // ---- Called by libevent, inside event_base_loop.  An exception would ruin the base.  ---------
 
   static void on_ready(evutil_socket_t fd, short what, void* argument) noexcept {
-    auto& self = *static_cast<LibeventInterface*>(argument);
+    auto& self = *static_cast<LibeventBackend*>(argument);
     if (self.watches_[static_cast<std::size_t>(fd)].state == Watch::State::ghost) {
       self.ghost_seen_ = true;
     } else {
@@ -411,7 +411,7 @@ class LibeventInterface final : public EventLoopInterface {
   }
 
   static void on_call(evutil_socket_t /*fd*/, short /*what*/, void* argument) noexcept {
-    auto& self = *static_cast<LibeventInterface*>(argument);
+    auto& self = *static_cast<LibeventBackend*>(argument);
     if (self.process(self.budget_)) self.work_arrived();
   }
 
@@ -440,7 +440,7 @@ class LibeventInterface final : public EventLoopInterface {
 BackendInfo libevent();  // the generated table declares it likewise
 
 BackendInfo libevent() {
-  return {"event", 200, [] { return std::make_unique<LibeventInterface>(); }};
+  return {"event", 200, [] { return std::make_unique<LibeventBackend>(); }};
 }
 
 }  // namespace asyncio::backends
@@ -456,7 +456,7 @@ std::unique_ptr<EventLoopInterface> attach(event_base* host, const AttachOptions
     throw BackendError(
         "attach: the program has loaded another libevent than asyncio was built for");
   }
-  return std::make_unique<backends::LibeventInterface>(host, options);
+  return std::make_unique<backends::LibeventBackend>(host, options);
 }
 
 }  // namespace asyncio

@@ -14,7 +14,7 @@
 //    and terminals that hang up become writable as well.
 //  * The kernel is never early, but allows itself to be late: by the timer slack of the thread, 50 us
 //    as a rule, or a thousandth of the time asked for, 5 ms in 5 s.  Hence Precision::coarse.
-#include <asyncio/core/backends.h>
+#include <asyncio/core/backend_registry.h>
 
 #include <fcntl.h>
 #include <sys/select.h>
@@ -64,9 +64,9 @@ struct Set {
   }
 };
 
-class SelectInterface final : public EventLoopInterface {
+class SelectBackend final : public EventLoopInterface {
  public:
-  SelectInterface() : EventLoopInterface("select", Precision::coarse) {}
+  SelectBackend() : EventLoopInterface("select", Precision::coarse) {}
 
  private:
   int watch(int fd, Interest wanted) noexcept override {
@@ -191,7 +191,7 @@ class SelectInterface final : public EventLoopInterface {
 BackendInfo select();  // the generated table declares it likewise
 
 BackendInfo select() {
-  return {"select", 100, [] { return std::make_unique<SelectInterface>(); }};
+  return {"select", 100, [] { return std::make_unique<SelectBackend>(); }};
 }
 
 }  // namespace asyncio::backends

@@ -4,8 +4,8 @@
 #include <cstddef>
 #include <memory>
 
-#include <asyncio/core/internal/context.h>
-#include <asyncio/core/internal/fiber.h>
+#include <asyncio/core/internal/fiber/fiber.h>
+#include <asyncio/core/internal/fiber/stack_switch.h>
 #include <boost/context/detail/fcontext.hpp>
 
 #include "../support/rows.h"

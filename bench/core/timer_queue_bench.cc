@@ -7,7 +7,7 @@
 #include <cstddef>
 #include <deque>
 
-#include <asyncio/core/internal/timer_queue.h>
+#include <asyncio/core/internal/reactor/timer_queue.h>
 
 #include "../support/raw_loops.h"
 #include "../support/raw_timers.h"

@@ -21,7 +21,7 @@
 #include <thread>
 #include <vector>
 
-#include <asyncio/core/backends.h>
+#include <asyncio/core/backend_registry.h>
 
 #include "../support/processors.h"
 #include "child_process.h"

@@ -11,11 +11,12 @@
 #include <memory>
 #include <string>
 
-#include <asyncio/core/detail/list.h>
 #include <asyncio/core/detail/timer_node.h>
-#include <asyncio/core/detail/waiter.h>
 #include <asyncio/core/errors.h>
 #include <asyncio/core/export.h>
+#include <asyncio/core/lowlevel/list.h>
+#include <asyncio/core/lowlevel/wait_queue.h>
+#include <asyncio/core/lowlevel/waiter.h>
 
 namespace asyncio {
 class CancellationScope;
@@ -23,12 +24,13 @@ class CancellationScope;
 
 namespace asyncio::detail {
 
+class Scheduler;
 class TaskControl;
 struct Scope;
 
-struct ScopeNode : ListNode {
+struct ScopeNode : lowlevel::ListNode {
   ScopeNode* parent = nullptr;
-  List<ScopeNode> children;
+  lowlevel::List<ScopeNode> children;
   TaskControl* task = nullptr;               ///< the task inside it; null for a loop's root
   std::shared_ptr<const CancelCause> cause;  ///< set with cancel_called
   bool is_task = false;                      ///< a task's own node, not a Scope
@@ -42,10 +44,15 @@ struct ScopeNode : ListNode {
   std::shared_ptr<const CancelCause> visible_cause() const;
 };
 
-/// Cancels a node: idempotent, the first cause stays.  Runs no user code.  Loop thread only.
+/// Cancels a node: idempotent, the first cause stays, also one that has reached it from outside.  Runs
+/// no user code.  Loop thread only.
 ASYNCIO_API void cancel_node(ScopeNode& node, CancelReason reason, std::string text);
 /// Recomputes `effective` from here down, without recursion, and delivers to whoever is parked.
 ASYNCIO_API void refresh_effective(ScopeNode& node) noexcept;
+
+/// Cancels every scope around `innermost`, with itself, whose deadline has passed and which the loop has
+/// not come to yet.
+void expire_deadlines_around(ScopeNode& innermost) noexcept;
 
 /// The deadline of a scope.
 struct ScopeTimer : TimerNode {
@@ -59,7 +66,7 @@ ASYNCIO_API void end_groups_below(ScopeNode& node, TaskControl& self);
 
 /// A scope that owns tasks: the root of a loop, a CancellationScope, a TaskGroup.
 struct ASYNCIO_API Scope : ScopeNode {
-  explicit Scope(Loop& owner_loop) noexcept;
+  explicit Scope(Scheduler& owner) noexcept;
   ~Scope();
 
   /// Makes it the current task's innermost scope.
@@ -68,7 +75,7 @@ struct ASYNCIO_API Scope : ScopeNode {
   void leave(TaskControl& self);
   /// Parks the caller until no task is left inside, also none that came when the last had ended and
   /// the caller not yet run again.  Cancellable, unless under NoCancel.
-  Wake join(TaskControl& self);
+  lowlevel::Wake join(TaskControl& self);
 
   /// Is a Cancelled that reaches this scope's edge its own (rule R7)?
   bool absorbs() const noexcept { return cancel_called && !(visible_parent_cancelled()); }
@@ -78,7 +85,7 @@ struct ASYNCIO_API Scope : ScopeNode {
 
   /// Delivers what comes into sight.
   void set_shield(bool on) noexcept;
-  /// nullopt-like: TimePoint::max() is never.  In the past: cancels at once.
+  /// TimePoint::max() is never; a time that has passed cancels at once.
   void set_deadline(TimePoint when);
 
   void child_started(ScopeNode& child) noexcept {
@@ -88,10 +95,10 @@ struct ASYNCIO_API Scope : ScopeNode {
   }
   void child_ended(TaskControl& child) noexcept;
 
-  Loop& loop;
+  Scheduler& scheduler;
   std::string name;
   std::size_t living = 0;  ///< tasks inside that have not ended
-  List<Waiter> joiners;
+  lowlevel::WaitQueue joiners;
   bool entered = false;
   bool joining = false;  ///< what is created in it now is born cancelled
   bool ending = false;   ///< a group: the scope around it is ending it, or has
@@ -107,10 +114,13 @@ struct ASYNCIO_API Scope : ScopeNode {
   void (*on_ended_from_outside)(Scope&) = nullptr;
   std::shared_ptr<void> resources;  ///< the resource module's list for this scope
   ScopeTimer deadline;
-  List<ScopeNode> failed;  ///< tasks that failed and nobody has looked at yet
+  lowlevel::List<ScopeNode> failed;  ///< tasks that failed and nobody has looked at yet
   CancellationScope* face = nullptr;
   void (*destroy_face)(CancellationScope*) = nullptr;
 };
+
+/// The innermost scope here that may own tasks: the root outside a task, null where no loop runs.
+ASYNCIO_API Scope* current_owner_scope() noexcept;
 
 inline Scope& ScopeNode::owner() noexcept {
   ScopeNode* node = this;

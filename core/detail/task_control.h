@@ -14,11 +14,13 @@
 #include <utility>
 #include <vector>
 
-#include <asyncio/core/detail/list.h>
-#include <asyncio/core/detail/outcome.h>
 #include <asyncio/core/detail/scope.h>
-#include <asyncio/core/detail/waiter.h>
+#include <asyncio/core/detail/slot.h>
 #include <asyncio/core/export.h>
+#include <asyncio/core/lowlevel/checkpoint.h>
+#include <asyncio/core/lowlevel/list.h>
+#include <asyncio/core/lowlevel/ownership.h>
+#include <asyncio/core/lowlevel/waiter.h>
 #include <asyncio/core/task_state.h>
 #include <asyncio/core/time.h>
 #include <asyncio/core/unique_function.h>
@@ -26,7 +28,7 @@
 namespace asyncio::detail {
 
 class Inbox;
-class Loop;
+class Scheduler;
 class TaskControl;
 
 /// A place in the ready queue: a task, or a callback.
@@ -37,16 +39,16 @@ struct ReadyNode {
 };
 
 /// Told when a task ends, before anything else of its end becomes visible to tasks.
-struct CompletionNode : ListNode {
+struct CompletionNode : lowlevel::ListNode {
   explicit CompletionNode(void (*on_end)(CompletionNode&, TaskControl&)) noexcept
       : notify(on_end) {}
   void (*notify)(CompletionNode&, TaskControl&);
 };
 
-/// A lock as its owner's task knows it, so that waiters hear of an owner that ended without unlocking.
-struct HeldLock : ListNode {
-  explicit HeldLock(void (*on_owner_end)(HeldLock&) noexcept) noexcept : owner_died(on_owner_end) {}
-  void (*owner_died)(HeldLock&) noexcept;
+/// Several tasks, named by a wait for them.
+struct TaskSet {
+  TaskControl* const* tasks;
+  std::size_t count;
 };
 
 /// What tasks inherit and the resource module reads: see resource/context.h.  Core only shares it.
@@ -80,7 +82,7 @@ class alignas(64) ASYNCIO_API TaskControl : public ReadyNode {
   TaskControl(const TaskControl&) = delete;
   TaskControl& operator=(const TaskControl&) = delete;
 
-  // Pooled: see core/internal/block_pool.h.
+  // Pooled: see core/internal/memory/block_pool.h.
   static void* operator new(std::size_t size, std::align_val_t alignment);
   static void operator delete(void* memory, std::size_t size, std::align_val_t alignment) noexcept;
 
@@ -104,28 +106,33 @@ class alignas(64) ASYNCIO_API TaskControl : public ReadyNode {
     }
     return false;
   }
-  bool uniquely_owned() const noexcept { return refs_.load(std::memory_order_relaxed) == 1; }
 
   std::string display_name() const;
   /// The failure counts as looked at: the exception handler will not hear of it.
   void mark_observed() noexcept;
 
+  /// Immediate completions in a row after which a task yields, however quick they are.
+  static constexpr std::uint8_t whole_budget = 128;
+
   // Everything below, but for the inbox, belongs to the loop's thread.  In the order of use.  A yield
-  // touches the first cache line alone, with the first half of `fiber` as its end, a wait and a wake the
-  // second too; what only its making, its end, a handle or a report needs, comes last.
+  // touches the first cache line alone, with the first half of `fiber` as its end; a wait and a wake
+  // touch the second one, too.  What only its making, its end, a handle or a report needs comes last.
   bool cancel_pending = false;   ///< scope->effective
   std::uint8_t stack_lines = 1;  ///< cache lines of the stack that it needs at once when it goes on
-  std::uint16_t budget = 128;    ///< immediate completions left in this slice
-  std::uint16_t swallowed = 0;   ///< cancels thrown into it so far
-  std::uint32_t no_cancel = 0;   ///< depth of library shields
-  std::uint32_t no_suspend = 0;  ///< depth of NoSuspend guards
+  std::uint8_t budget = whole_budget;  ///< immediate completions left until it yields
+  std::uint8_t look_at =
+      whole_budget - 1;  ///< the clock is looked at when the budget is down to this
+  std::uint8_t first_look = whole_budget - 1;  ///< look_at after each suspension; learned
+  std::uint32_t no_cancel = 0;                 ///< depth of library shields
+  std::uint32_t no_suspend = 0;                ///< depth of NoSuspend guards
   std::uint64_t suspensions = 0;
   Fiber fiber;
-  Loop* loop = nullptr;
-  Waiter* waiter = nullptr;    ///< the wait it is parked in
-  ScopeNode* scope = nullptr;  ///< innermost scope entered; changed by set_scope()
+  Scheduler* scheduler = nullptr;
+  lowlevel::Waiter* waiter = nullptr;  ///< the wait it is parked in
+  ScopeNode* scope = nullptr;          ///< innermost scope entered; changed by set_scope()
   std::uint64_t id = 0;
   std::uint32_t uncaught_base = 0;  ///< exceptions in flight when the innermost shield was entered
+  std::uint16_t swallowed = 0;      ///< cancels thrown into it so far
   bool abandoned = false;           ///< refused to end: never resumed again, leaked with its stack
   bool swallow_reported = false;
   bool observed = false;  ///< somebody looked at the failure
@@ -136,8 +143,8 @@ class alignas(64) ASYNCIO_API TaskControl : public ReadyNode {
 
  public:
   ScopeNode own_scope;
-  List<CompletionNode> completions;
-  List<HeldLock> held_locks;
+  lowlevel::List<CompletionNode> completions;
+  lowlevel::List<lowlevel::Ownership> owned;
   Invoke invoke = nullptr;
   void* closure = nullptr;
   std::exception_ptr exception;
@@ -153,7 +160,7 @@ class alignas(64) ASYNCIO_API TaskControl : public ReadyNode {
   /// Fetches what a wake touches.
   void prefetch() const noexcept {
     __builtin_prefetch(this, 1);
-    __builtin_prefetch(&loop, 1);
+    __builtin_prefetch(&scheduler, 1);
   }
 
   void set_state(TaskState to) noexcept { state_.store(to, std::memory_order_release); }
@@ -169,8 +176,8 @@ class alignas(64) ASYNCIO_API TaskControl : public ReadyNode {
   bool failure_goes_on() noexcept;
 };
 
-inline NoCancel::NoCancel(TaskControl& task) noexcept : task_(task) { ++task_.no_cancel; }
-inline NoCancel::~NoCancel() { --task_.no_cancel; }
+/// The running task of this thread, or null.
+ASYNCIO_API TaskControl* current_task_control() noexcept;
 
 /// A control block with room for the result.
 template <class T>

@@ -1,16 +1,17 @@
-// Telling a person what every task does: for wait_reason(), dump() and the deadlock report.
+#include <asyncio/core/internal/dump.h>
+
 #include <cxxabi.h>
 #include <dlfcn.h>
 #include <execinfo.h>
 
+#include <algorithm>
 #include <array>
-#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
 #include <string>
 
-#include <asyncio/core/internal/loop.h>
+#include <asyncio/core/internal/scheduler.h>
 
 namespace asyncio::detail {
 namespace {
@@ -68,68 +69,44 @@ std::string where_text(const Backtrace& trace) {
 
 }  // namespace
 
-std::string wait_text(const TaskControl& task) {
-  if (task.done()) return "done";
-  const Waiter* waiter = task.waiter;
-  if (waiter == nullptr) {
-    return task.loop != nullptr && task.loop->current_task() == &task ? "running" : "ready";
+std::vector<TaskRef> living_tasks(const Rooms& rooms) {
+  std::vector<TaskRef> tasks;
+  const ScopeNode* const root = &rooms.root;
+  const ScopeNode* node = root;
+  for (;;) {
+    if (node->is_task && node->task != nullptr) tasks.push_back(TaskRef::share(*node->task));
+    if (!node->children.empty()) {
+      node = node->children.front();
+      continue;
+    }
+    while (node != root && node->next == node->parent->children.end()) node = node->parent;
+    if (node == root) break;
+    node = static_cast<const ScopeNode*>(node->next);
   }
-  const auto fd = [&] {
-    return std::to_string(static_cast<int>(reinterpret_cast<std::intptr_t>(waiter->object)));
-  };
-  switch (waiter->kind) {
-    case WaitKind::nothing:
-      return "nothing";
-    case WaitKind::timer:
-      return "timer";
-    case WaitKind::fd_readable:
-      return "fd " + fd() + " readable";
-    case WaitKind::fd_writable:
-      return "fd " + fd() + " writable";
-    case WaitKind::task:
-      return "task '" + static_cast<const TaskControl*>(waiter->object)->display_name() + "'";
-    case WaitKind::tasks:
-      return "tasks";
-    case WaitKind::scope:
-      return "scope '" + static_cast<const Scope*>(waiter->object)->name + "' to end";
-    case WaitKind::future:
-      return "future";
-    case WaitKind::semaphore:
-      return "semaphore";
-    case WaitKind::mutex:
-      return "mutex";
-    case WaitKind::rwlock:
-      return "rwlock";
-    case WaitKind::condition:
-      return "condition";
-    case WaitKind::event:
-      return "event";
-    case WaitKind::barrier:
-      return "barrier";
-    case WaitKind::queue_get:
-      return "queue, to get";
-    case WaitKind::queue_put:
-      return "queue, to put";
-    case WaitKind::thread:
-      return "thread";
-    case WaitKind::signal:
-      return "signal";
-  }
-  return "?";
+  std::sort(tasks.begin(), tasks.end(),
+            [](const TaskRef& a, const TaskRef& b) { return a->id < b->id; });
+  return tasks;
 }
 
-std::string Loop::dump() const {
+std::string wait_text(const TaskControl& task) {
+  if (task.done()) return "done";
+  if (const lowlevel::Waiter* waiter = task.waiter; waiter != nullptr) {
+    const lowlevel::WaitReason& reason = *waiter->reason;
+    return reason.describe != nullptr ? reason.describe(*waiter) : reason.what;
+  }
+  const bool runs = task.scheduler != nullptr && task.scheduler->current_task() == &task;
+  return runs ? "running" : "ready";
+}
+
+std::string dump_text(const Rooms& rooms) {
   std::string text;
-  Loop& self = const_cast<Loop&>(*this);
-  for (const TaskRef& task : living_tasks()) {
+  for (const TaskRef& task : living_tasks(rooms)) {
     text += "  task '" + task->display_name() + "' (id " + std::to_string(task->id) + ", " +
             std::string{to_string(task->state())} + ") waits for: " + wait_text(*task);
-    if (task->state() == TaskState::running && task.get() != current_) {
+    if (task->state() == TaskState::running && task.get() != rooms.scheduler.current_task()) {
       // A parked stack is read by calling backtrace() on top of it; the task does not run.
       Backtrace trace;
-      Fiber here;
-      call_on_fiber(self.thread_, current_ != nullptr ? current_->fiber : here, task->fiber,
-                    &capture, &trace);
+      rooms.scheduler.call_on_stack_of(*task, &capture, &trace);
       text += where_text(trace);
     }
     text += '\n';

@@ -1,13 +1,15 @@
-// Failures nobody is there to catch.
-#include <cstdio>
-#include <string>
+#include <asyncio/core/internal/failures.h>
 
+#include <cstdio>
+
+#include <asyncio/core/detail/task_control.h>
 #include <asyncio/core/exception_group.h>
-#include <asyncio/core/internal/loop.h>
+#include <asyncio/core/internal/reactor/reactor.h>
 
 namespace asyncio::detail {
 
-void Loop::report(std::string message, std::exception_ptr exception, TaskControl* task) noexcept {
+void Failures::report(std::string message, std::exception_ptr exception,
+                      TaskControl* task) noexcept {
   try {
     if (const std::shared_ptr<Handler> handler = handler_) {
       ExceptionContext context{message, exception,
@@ -23,7 +25,7 @@ void Loop::report(std::string message, std::exception_ptr exception, TaskControl
                exception == nullptr ? "" : describe(exception).c_str());
 }
 
-void Loop::report_ignored(TaskControl& task) noexcept {
+void Failures::report_ignored(TaskControl& task) noexcept {
   // If not, its last handle is just going, on another thread: then it comes to us as a post.
   if (!task.try_add_ref()) return;
   const TaskRef keep{&task};
@@ -31,13 +33,19 @@ void Loop::report_ignored(TaskControl& task) noexcept {
   report("task '" + task.display_name() + "' failed and nobody awaited it", task.exception, &task);
 }
 
-void Loop::callback_failed(std::exception_ptr exception, const char* what) noexcept {
-  if (handler_ || callback_failure_ != nullptr || reactor_.guest()) {  // a host has no use for it
+bool Failures::callback_failed(std::exception_ptr exception, const char* what) noexcept {
+  if (handler_ || for_run_ != nullptr || reactor_.guest()) {  // a host has no use for it
     report(std::string{what} + " threw", std::move(exception), nullptr);
-    return;
+    return false;
   }
-  callback_failure_ = std::move(exception);
-  stopping_ = true;
+  for_run_ = std::move(exception);
+  return true;
+}
+
+void Failures::report_left() noexcept {
+  if (std::exception_ptr left = take(); left != nullptr) {
+    report("a callback threw", std::move(left), nullptr);
+  }
 }
 
 }  // namespace asyncio::detail

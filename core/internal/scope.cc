@@ -1,26 +1,45 @@
 // The scope tree: cancelling, shielding, joining.  Every walk is iterative: a tree may be 10,000 deep.
 #include <asyncio/core/detail/scope.h>
 
+#include <utility>
+
 #include <asyncio/core/detail/observation_hooks.h>
 #include <asyncio/core/detail/task_control.h>
-#include <asyncio/core/internal/loop.h>
+#include <asyncio/core/internal/delivery.h>
+#include <asyncio/core/internal/failures.h>
+#include <asyncio/core/internal/scheduler.h>
 
 namespace asyncio::detail {
 namespace {
+
+using lowlevel::NoCancel;
+using lowlevel::Wake;
+
+struct JoinPlace : lowlevel::WaitQueue::Place {
+  explicit JoinPlace(const Scope& joined) noexcept : Place(kind), scope(joined) {}
+
+  static std::string describe(const Waiter& waiter) {
+    return "scope '" + static_cast<const JoinPlace&>(waiter).scope.name + "' to end";
+  }
+  static constexpr lowlevel::WaitQueue::Kind kind{"scope", nullptr, &describe};
+
+  const Scope& scope;
+};
 
 // Whatever the task waits in is ended, if it is this node's cancel that it would see there.
 void deliver(ScopeNode& node) noexcept {
   TaskControl* task = node.task;
   if (task == nullptr || task->scope != &node || task->waiter == nullptr) return;
-  Waiter& waiter = *task->waiter;
+  lowlevel::Waiter& waiter = *task->waiter;
   if (!waiter.cancellable) return;
-  waiter.cancellable = false;  // abort is asked at most once
-  if (waiter.abort == nullptr || waiter.abort(waiter)) wake(waiter, Wake::cancelled);
+  waiter.cancellable = false;  // it is asked at most once
+  if (undo_wait(waiter)) lowlevel::wake(waiter, Wake::cancelled);
 }
 
+// The first reason stays: a deadline that passes while the scope is being cancelled ends nothing.
 void deadline_passed(TimerNode& node) {
   Scope& scope = static_cast<ScopeTimer&>(node).scope;
-  scope.deadline_hit = true;
+  scope.deadline_hit = !scope.effective;
   cancel_node(scope, CancelReason::deadline, {});
 }
 
@@ -67,24 +86,45 @@ void refresh_effective(ScopeNode& top) noexcept {
   }
 }
 
-void cancel_node(ScopeNode& node, CancelReason reason, std::string text) {
-  if (node.cancel_called) return;
+namespace {
+
+std::shared_ptr<const CancelCause> new_cause(CancelReason reason, std::string text) {
   auto cause = std::make_shared<CancelCause>();
   cause->reason = reason;
   cause->text = std::move(text);
-  if (const TaskControl* self = current_task_control(); self != nullptr) {
-    cause->source = self->display_name();
-  }
-  node.cause = std::move(cause);
+  const TaskControl* const self = current_task_control();
+  if (self != nullptr && reason != CancelReason::deadline) cause->source = self->display_name();
+  return cause;
+}
+
+}  // namespace
+
+void cancel_node(ScopeNode& node, CancelReason reason, std::string text) {
+  if (node.cancel_called) return;
+  node.cause = node.effective ? node.visible_cause() : new_cause(reason, std::move(text));
   node.cancel_called = true;
   if (!node.is_task) tell_of_scope(static_cast<Scope&>(node), ScopeMoment::cancelled);
   refresh_effective(node);
 }
 
-Scope::Scope(Loop& owner_loop) noexcept : loop(owner_loop), deadline(*this, &deadline_passed) {}
+void expire_deadlines_around(ScopeNode& innermost) noexcept {
+  Reactor& reactor = innermost.task->scheduler->reactor();
+  const TimePoint now = reactor.now();
+  if (reactor.timers().earliest() > now) return;
+  for (ScopeNode* node = &innermost; node != nullptr; node = node->parent) {
+    if (node->is_task) continue;
+    ScopeTimer& deadline = static_cast<Scope*>(node)->deadline;
+    if (!deadline.armed() || deadline.deadline > now) continue;
+    reactor.timers().disarm(deadline);
+    deadline_passed(deadline);
+  }
+}
+
+Scope::Scope(Scheduler& owner) noexcept : scheduler(owner), deadline(*this, &deadline_passed) {}
 
 Scope::~Scope() {
-  if (deadline.armed()) loop.reactor().timers().disarm(deadline);  // else the loop may be gone
+  // Unless it is armed, the loop may be gone.
+  if (deadline.armed()) scheduler.reactor().timers().disarm(deadline);
   failed.for_each([](ScopeNode& node) { node.unlink(); });
   if (destroy_face != nullptr) destroy_face(face);
 }
@@ -101,15 +141,16 @@ void Scope::enter(TaskControl& self) {
 
 Wake Scope::join(TaskControl& self) {
   while (living != 0) {
-    Waiter waiter{WaitKind::scope, this};
-    joiners.push_back(waiter);
-    if (const Wake outcome = suspend(self, waiter); outcome != Wake::completed) return outcome;
+    JoinPlace place{*this};
+    joiners.push_back(place);
+    const Wake outcome = lowlevel::CurrentTask{self}.park(place);
+    if (outcome != Wake::completed) return outcome;
   }
   return Wake::completed;
 }
 
 void Scope::leave(TaskControl& self) {
-  loop.reactor().timers().disarm(deadline);
+  scheduler.reactor().timers().disarm(deadline);
   const bool cancelled_before = effective;
   joining = true;
   if (!children.empty() || on_leave != nullptr) {
@@ -125,7 +166,8 @@ void Scope::leave(TaskControl& self) {
   unlink();
   self.set_scope(*parent);
   tell_of_scope(*this, ScopeMoment::left);
-  while (ScopeNode* node = failed.pop_front()) loop.report_ignored(*node->task);
+  while (ScopeNode* node = failed.pop_front())
+    scheduler.rooms().failures.report_ignored(*node->task);
 }
 
 void end_groups_below(ScopeNode& node, TaskControl& self) {
@@ -138,7 +180,7 @@ void end_groups_below(ScopeNode& node, TaskControl& self) {
     group.join(self);
     group.ended = true;
     if (group.on_leave != nullptr) group.on_leave(group, true);
-    group.loop.reactor().timers().disarm(group.deadline);
+    group.scheduler.reactor().timers().disarm(group.deadline);
     tell_of_scope(group, ScopeMoment::left);
     group.unlink();
     group.parent = nullptr;
@@ -153,29 +195,26 @@ void Scope::set_shield(bool on) noexcept {
 }
 
 void Scope::set_deadline(TimePoint when) {
-  TimerQueue& timers = loop.reactor().timers();
+  TimerQueue& timers = scheduler.reactor().timers();
   timers.disarm(deadline);
   if (when == TimePoint::max() || cancel_called || ended) {
     deadline.deadline = when;
     return;
   }
-  if (when <= loop.reactor().now()) {
+  if (when <= scheduler.reactor().now()) {
     deadline.deadline = when;
-    deadline_hit = true;
-    cancel_node(*this, CancelReason::deadline, {});
+    deadline_passed(deadline);
     return;
   }
   timers.arm(deadline, when);
-  loop.outside_change();
+  scheduler.work_came();
 }
 
 void Scope::child_ended(TaskControl& child) noexcept {
   child.own_scope.unlink();
   child.own_scope.parent = nullptr;
   --living;
-  if (living == 0) {
-    while (Waiter* waiter = joiners.front()) wake(*waiter);
-  }
+  if (living == 0) joiners.wake_all();
   if (on_child_end != nullptr) on_child_end(*this, child);
 }
 

@@ -1,28 +1,29 @@
 // A task from its making to its end.
 #include <algorithm>
-#include <atomic>
-#include <ctime>
 #include <map>
 #include <string>
 #include <vector>
 
 #include <asyncio/core/detail/observation_hooks.h>
+#include <asyncio/core/detail/of_loop.h>
 #include <asyncio/core/errors.h>
 #include <asyncio/core/internal/cancelled_access.h>
-#include <asyncio/core/internal/loop.h>
+#include <asyncio/core/internal/done_callback.h>
+#include <asyncio/core/internal/failures.h>
+#include <asyncio/core/internal/memory/memory.h>
+#include <asyncio/core/internal/scheduler.h>
+#include <asyncio/core/internal/tasks.h>
 #include <asyncio/core/task.h>
 
 namespace asyncio::detail {
 namespace {
 
-// Loops take numbers by the dozen: one that is shared between threads is dear to count up.
-constexpr std::uint64_t ids_at_once = 64;
-std::atomic<std::uint64_t> first_free_id{1};
+using lowlevel::NoCancel;
 
 // Drops the last reference to a failed task on the loop's thread, which may have to report it.
 struct DisposePost : Post {
   explicit DisposePost(TaskControl& counted) noexcept
-      : Post([](Post& post, Loop*) {
+      : Post([](Post& post, Scheduler*) {
           const std::unique_ptr<DisposePost> self{static_cast<DisposePost*>(&post)};
           self->task->drop_ref();
         }),
@@ -44,37 +45,36 @@ std::atomic<const ObservationHooks*> observation_hooks{nullptr};
 
 ContextBase::~ContextBase() = default;
 
-void schedule_done_callback(Loop& loop, UniqueFunction<void()> callback) {
-  loop.call_soon([&loop, f = std::move(callback)]() mutable {
+void call_soon_reporting(Scheduler& scheduler, UniqueFunction<void()> callback) {
+  scheduler.call_soon([&scheduler, f = std::move(callback)]() mutable {
     try {
       f();
     } catch (...) {
-      loop.report("a done callback threw", std::current_exception(), nullptr);
+      scheduler.rooms().failures.report("a done callback threw", std::current_exception(), nullptr);
     }
   });
 }
 
 // ---- Making ----------------------------------------------------------------------------------------
 
-Scope& current_owner_scope(const char* call) {
-  Loop* loop = Loop::current();
-  if (loop == nullptr) [[unlikely]] {
+Scope* current_owner_scope() noexcept {
+  Scheduler* const scheduler = Scheduler::current();
+  if (scheduler == nullptr) return nullptr;
+  TaskControl* self = scheduler->current_task();
+  return self == nullptr ? &scheduler->rooms().root : &self->scope->owner();
+}
+
+Scope& owner_scope_or_throw(const char* call) {
+  Scope* const owner = current_owner_scope();
+  if (owner == nullptr) [[unlikely]] {
     throw NoRunningLoopError(std::string{call} +
                              " needs a running loop on this thread: call it inside "
                              "asyncio::run(...), or use loop.create_task(...)");
   }
-  TaskControl* self = loop->current_task();
-  return self == nullptr ? loop->root() : self->scope->owner();
+  return *owner;
 }
 
-StackPool& Loop::unusual_stacks_of(std::size_t usable_size) {
-  // What a task needs to start and to report its own failure; less would overflow at once.
-  constexpr std::size_t smallest = 16 * 1024;
-  const std::size_t size = whole_pages(std::max(usable_size, smallest));
-  std::unique_ptr<StackPool>& pool = pools_[size];
-  if (pool == nullptr) pool = std::make_unique<StackPool>(size);
-  return *pool;
-}
+unsigned exceptions_in_flight() noexcept { return Scheduler::current()->uncaught(); }
 
 namespace {
 
@@ -87,13 +87,13 @@ namespace {
   control.context = of_maker.inherit();
 }
 
-[[gnu::noinline]] void check_may_start(const Scope& scope) {
+[[gnu::noinline]] void check_takes_tasks(const Scope& scope) {
   if (scope.ended) {
     throw InvalidStateError(
         "create_task in scope '" + scope.name +
         "', which has ended: start tasks while the scope is open, or in an outer one");
   }
-  if (scope.loop.on_own_thread()) return;
+  if (scope.scheduler.reactor().inbox().on_owners_thread()) return;
   throw InvalidStateError(
       "create_task from a thread that is not the loop's: use call_soon_threadsafe(...) and "
       "create the task there");
@@ -104,14 +104,14 @@ namespace {
 void* prepare_task(TaskControl& control, Scope& scope, std::string_view name,
                    std::size_t stack_size, TaskPriority priority, std::size_t size,
                    std::size_t alignment) {
-  Loop& loop = scope.loop;
-  if (scope.ended || running_loop != &loop) check_may_start(scope);
+  Scheduler& scheduler = scope.scheduler;
+  if (scope.ended || running_scheduler != &scheduler) check_takes_tasks(scope);
   if (!name.empty()) set_name(control, name);
-  StackPool& pool = loop.stacks_of(stack_size);
+  StackPool& pool = scheduler.rooms().memory.stacks_of(stack_size);
   control.fiber.top = pool.acquire();
   control.fiber.size = pool.usable_size();
-  control.loop = &loop;
-  control.inbox = &loop.reactor().inbox();
+  control.scheduler = &scheduler;
+  control.inbox = &scheduler.reactor().inbox();
   control.own_scope.task = &control;
   control.own_scope.is_task = true;
   control.own_scope.parent = &scope;
@@ -126,8 +126,8 @@ void* prepare_task(TaskControl& control, Scope& scope, std::string_view name,
 }
 
 void abandon_prepared(TaskControl& control) noexcept {
-  control.loop->stacks_of(control.fiber.size).release(control.fiber.top);
-  control.loop = nullptr;
+  control.scheduler->rooms().memory.stacks_of(control.fiber.size).release(control.fiber.top);
+  control.scheduler = nullptr;
 }
 
 namespace {
@@ -136,64 +136,76 @@ namespace {
 [[gnu::cold]] void start_cancelled(TaskControl& control, const Scope& scope,
                                    const TaskControl* maker) noexcept {
   // Made by a cleanup that no cancel may reach: nor may one that was there before reach it (C33).
-  if (maker != nullptr && (maker->no_cancel != 0 || control.loop->unwinding())) {
-    control.own_scope.shield = true;
-  } else if (scope.joining) {
+  const bool shielded =
+      maker != nullptr && (maker->no_cancel != 0 || control.scheduler->uncaught() != 0);
+  control.own_scope.shield = shielded;
+  refresh_effective(
+      control.own_scope);  // first: what the scope is cancelled for is the reason here
+  if (scope.joining && !shielded) {
     cancel_node(control.own_scope, CancelReason::parent, "its scope is ending");
   }
-  refresh_effective(control.own_scope);
 }
 
 }  // namespace
 
 void start_task(TaskControl& control) noexcept {
-  Loop& loop = *control.loop;
+  Scheduler& scheduler = *control.scheduler;
+  Tasks& tasks = scheduler.rooms().tasks;
   Scope& scope = static_cast<Scope&>(*control.own_scope.parent);
   make_fiber(control.fiber, static_cast<std::byte*>(control.closure));
-  control.id = loop.next_task_id();
+  control.id = tasks.next_id();
   scope.child_started(control.own_scope);
-  TaskControl* maker = loop.current_task();
+  TaskControl* maker = scheduler.current_task();
   if (maker != nullptr && maker->context != nullptr) inherit_context(control, *maker->context);
   if (scope.effective || scope.joining) [[unlikely]]
     start_cancelled(control, scope, maker);
-  loop.task_created(control);
-  loop.make_ready(control);
-}
-
-void Loop::take_task_ids() noexcept {
-  next_id_ = first_free_id.fetch_add(ids_at_once, std::memory_order_relaxed);
-  end_of_ids_ = next_id_ + ids_at_once;
-}
-
-void Loop::task_created(TaskControl& task) noexcept {
-  ++created_count_;
-  ++alive_count_;
-  task.created = stamp();
-  tell_of_task(task, TaskMoment::created);
+  tasks.note_created(control);
+  scheduler.make_ready(control);
 }
 
 // ---- Running ---------------------------------------------------------------------------------------
 
-TimePoint Loop::stamp() noexcept {
-  if (exact_stamps_) [[unlikely]]
-    return stamp_ = reactor_.now();
-  timespec coarse{};
-  ::clock_gettime(CLOCK_MONOTONIC_COARSE, &coarse);
-  const std::int64_t tick = coarse.tv_sec * 1'000'000'000 + coarse.tv_nsec;
-  if (tick != stamp_tick_) {
-    stamp_tick_ = tick;
-    stamp_ = Clock::now();
-  }
-  return stamp_;
+namespace {
+
+[[gnu::cold]] void schedule_done_callbacks(Scheduler& scheduler, TaskControl& task) noexcept {
+  for (auto& callback : *task.done_callbacks) call_soon_reporting(scheduler, std::move(callback));
+  task.done_callbacks.reset();
 }
 
+// In this order: state, event, waiters, group, done callbacks (see docs/semantics.md, S25).
+[[noreturn]] void end_task(Scheduler& scheduler, TaskControl& task, TaskState end) noexcept {
+  const Rooms& rooms = scheduler.rooms();
+  task.completed = rooms.tasks.stamp();
+  task.set_state(end);
+  tell_of_task(task, end == TaskState::completed ? TaskMoment::completed
+                     : end == TaskState::failed  ? TaskMoment::failed
+                                                 : TaskMoment::cancelled);
+  while (CompletionNode* node = task.completions.pop_front()) node->notify(*node, task);
+  Scope& scope = static_cast<Scope&>(*task.own_scope.parent);
+  scope.child_ended(task);
+  if (end == TaskState::failed && !task.observed) scope.failed.push_back(task.own_scope);
+  if (task.done_callbacks != nullptr) [[unlikely]]
+    schedule_done_callbacks(scheduler, task);
+  rooms.tasks.note_gone();
+  scheduler.note_ended(task);
+  StackPool& stacks = rooms.memory.stacks_of(task.fiber.size);
+  const Fiber left = task.fiber;
+  scheduler.forget_current();  // what the result's destructor does happens in no task
+  task.drop_ref();
+  // The pool touches no stack memory, so the stack may go back while we are still on it.
+  stacks.release(left.top);
+  scheduler.leave(left);
+}
+
+}  // namespace
+
 void run_current_task() noexcept {
-  Loop& loop = *Loop::current();
-  TaskControl& task = *loop.current_task();
+  Scheduler& scheduler = *Scheduler::current();
+  TaskControl& task = *scheduler.current_task();
   const bool run = !task.own_scope.effective;
   if (run) {
     task.set_state(TaskState::running);
-    loop.task_started(task);
+    scheduler.rooms().tasks.note_started(task);
   }
   TaskState end = run ? TaskState::completed : TaskState::cancelled;
   try {
@@ -215,43 +227,8 @@ void run_current_task() noexcept {
   }
   if (!task.own_scope.children.empty()) [[unlikely]]
     end_groups_below(task.own_scope, task);
-  while (HeldLock* lock = task.held_locks.pop_front()) lock->owner_died(*lock);
-  loop.task_ended(task, end);
-}
-
-void Loop::task_started(TaskControl& task) noexcept {
-  task.started = stamp();
-  tell_of_task(task, TaskMoment::started);
-}
-
-void Loop::task_ended(TaskControl& task, TaskState end) noexcept {
-  // In this order (semantics.md, "At a task's end"): state, event, waiters, group, done callbacks.
-  task.completed = stamp();
-  task.set_state(end);
-  tell_of_task(task, end == TaskState::completed ? TaskMoment::completed
-                     : end == TaskState::failed  ? TaskMoment::failed
-                                                 : TaskMoment::cancelled);
-  while (CompletionNode* node = task.completions.pop_front()) node->notify(*node, task);
-  Scope& scope = static_cast<Scope&>(*task.own_scope.parent);
-  scope.child_ended(task);
-  if (end == TaskState::failed && !task.observed) scope.failed.push_back(task.own_scope);
-  if (task.done_callbacks != nullptr) [[unlikely]]
-    schedule_done_callbacks(task);
-  --alive_count_;
-  if (&task == main_) slice_ = 0;  // whoever is ready has one turn more, no slice of them
-  StackPool& stacks = stacks_of(task.fiber.size);
-  std::byte* const top = task.fiber.top;
-  if constexpr (under_asan || under_tsan) dying_ = task.fiber;
-  current_ = nullptr;  // what the result's destructor does happens in no task
-  task.drop_ref();
-  // The pool touches no stack memory, so the stack may go back while we are still on it.
-  stacks.release(top);
-  leave(dying_);
-}
-
-[[gnu::cold]] void Loop::schedule_done_callbacks(TaskControl& task) noexcept {
-  for (auto& callback : *task.done_callbacks) schedule_done_callback(*this, std::move(callback));
-  task.done_callbacks.reset();
+  lowlevel::Ownership::abandon_all(task.owned);
+  end_task(scheduler, task, end);
 }
 
 // ---- Ending ----------------------------------------------------------------------------------------
@@ -277,7 +254,8 @@ void TaskControl::mark_observed() noexcept {
   }
   if (observed) return false;
   mark_observed();
-  loop->report("task '" + display_name() + "' failed and nobody awaited it", exception, this);
+  scheduler->rooms().failures.report("task '" + display_name() + "' failed and nobody awaited it",
+                                     exception, this);
   drop_ref();  // not delete: the handler may have kept a handle
   return true;
 }
@@ -292,29 +270,42 @@ void TaskControl::last_ref_gone() noexcept {
 
 namespace {
 
-struct TaskWaiter : Waiter, CompletionNode {
-  explicit TaskWaiter(TaskControl& target) noexcept
-      : Waiter(WaitKind::task, &target), CompletionNode([](CompletionNode& node, TaskControl&) {
-          wake(static_cast<TaskWaiter&>(node));
-        }) {}
+struct TaskWaiter : lowlevel::Waiter, CompletionNode {
+  explicit TaskWaiter(TaskControl& awaited) noexcept
+      : Waiter(reason_of_all),
+        CompletionNode([](CompletionNode& node, TaskControl&) {
+          lowlevel::wake(static_cast<TaskWaiter&>(node));
+        }),
+        target(&awaited) {
+    awaited.completions.push_back(*this);
+  }
+
+  static const lowlevel::WaitReason reason_of_all;
+
+  TaskControl* target;
+  TaskSet set{&target, 1};
 };
 
-// Calls `visit` for each task that a parked task waits for.
-template <class Visit>
-void for_each_awaited(const TaskControl& task, Visit&& visit) {
-  const Waiter* waiter = task.waiter;
-  if (waiter == nullptr) return;
-  if (waiter->kind == WaitKind::task) {
-    visit(*static_cast<const TaskControl*>(waiter->object));
-  } else if (waiter->kind == WaitKind::tasks) {
-    const TaskSet& set = *static_cast<const TaskSet*>(waiter->object);
-    for (std::size_t i = 0; i < set.count; ++i) visit(*set.tasks[i]);
-  }
-}
+constexpr lowlevel::WaitReason TaskWaiter::reason_of_all{
+    .what = "task",
+    .abort =
+        [](lowlevel::Waiter& aborted) noexcept {
+          static_cast<CompletionNode&>(static_cast<TaskWaiter&>(aborted)).unlink();
+          return true;
+        },
+    .describe =
+        [](const lowlevel::Waiter& waiter) {
+          return "task '" + static_cast<const TaskWaiter&>(waiter).target->display_name() + "'";
+        },
+    .awaited = [](const lowlevel::Waiter& waiter) noexcept -> const TaskSet& {
+      return static_cast<const TaskWaiter&>(waiter).set;
+    }};
 
-bool awaits_tasks(const TaskControl& task) noexcept {
-  return task.waiter != nullptr &&
-         (task.waiter->kind == WaitKind::task || task.waiter->kind == WaitKind::tasks);
+// The tasks that a parked task waits for, or null.
+const TaskSet* awaited_by(const TaskControl& task) noexcept {
+  const lowlevel::Waiter* waiter = task.waiter;
+  if (waiter == nullptr || waiter->reason->awaited == nullptr) return nullptr;
+  return &waiter->reason->awaited(*waiter);
 }
 
 }  // namespace
@@ -327,14 +318,14 @@ void check_awaitable(TaskControl& self, const TaskSet& targets, const char* call
       throw DeadlockError(std::string{call} + " of task '" + self.display_name() +
                           "' by itself would never end: await it from another task");
     }
-    if (target.loop != self.loop && !target.done()) {
+    if (target.scheduler != self.scheduler && !target.done()) {
       throw InvalidStateError(std::string{call} + " of task '" + target.display_name() +
                               "', which runs on another loop: send its result over with "
                               "call_soon_threadsafe(...)");
     }
   }
   if (self.completions.empty()) return;
-  const auto innocent = [](const TaskControl* target) { return !awaits_tasks(*target); };
+  const auto innocent = [](const TaskControl* target) { return awaited_by(*target) == nullptr; };
   if (std::all_of(targets.tasks, targets.tasks + targets.count, innocent)) return;
   std::map<const TaskControl*, const TaskControl*> awaiter;  // how each was reached
   std::vector<const TaskControl*> to_visit;
@@ -345,7 +336,8 @@ void check_awaitable(TaskControl& self, const TaskSet& targets, const char* call
   while (!to_visit.empty() && !awaiter.contains(&self)) {
     const TaskControl& task = *to_visit.back();
     to_visit.pop_back();
-    for_each_awaited(task, [&](const TaskControl& next) { reach(task, next); });
+    const TaskSet* const next = awaited_by(task);
+    for (std::size_t i = 0; next != nullptr && i < next->count; ++i) reach(task, *next->tasks[i]);
   }
   if (!awaiter.contains(&self)) return;
   std::vector<const TaskControl*> chain{&self};
@@ -360,24 +352,22 @@ void check_awaitable(TaskControl& self, const TaskSet& targets, const char* call
   throw DeadlockError(message);
 }
 
-void join_task(TaskControl& target, const char* call) {
-  TaskControl& self = enter_wait(call);
-  if (target.done()) {
-    spend_budget(self);
-    return;
-  }
-  // Only if somebody awaits `self` can there be a cycle; see check_awaitable().
-  if (&target == &self || target.loop != self.loop || !self.completions.empty()) {
-    TaskControl* const targets[] = {&target};
-    check_awaitable(self, {targets, 1}, call);
-  }
+lowlevel::Wake park_until_ended(lowlevel::CurrentTask self, TaskControl& target,
+                                const TimePoint* deadline) {
   TaskWaiter waiter{target};
-  waiter.abort = [](Waiter& aborted) noexcept {
-    static_cast<CompletionNode&>(static_cast<TaskWaiter&>(aborted)).unlink();
-    return true;
-  };
-  target.completions.push_back(waiter);
-  rethrow_cancel(self, suspend(self, waiter));
+  return deadline == nullptr ? self.park(waiter) : self.park_until(waiter, *deadline);
+}
+
+void join_task(TaskControl& target, const char* call) {
+  lowlevel::CurrentTask self = lowlevel::enter(call);
+  if (target.done()) return self.spend();
+  // Only if somebody awaits `self` can there be a cycle; see check_awaitable().
+  const TaskControl& me = self.control();
+  if (&target == &me || target.scheduler != me.scheduler || !me.completions.empty()) {
+    TaskControl* const targets[] = {&target};
+    check_awaitable(self.control(), {targets, 1}, call);
+  }
+  self.checked(park_until_ended(self, target, nullptr));
 }
 
 void throw_no_result(TaskControl& control) {

@@ -1,7 +1,7 @@
 // A backend over poll(2) by a third party, for asyncio::register_backend().
 #pragma once
 
-#include <asyncio/core/backends.h>
+#include <asyncio/core/backend_registry.h>
 
 namespace third_party {
 

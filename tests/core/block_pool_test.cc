@@ -14,7 +14,7 @@
 #include <gtest/gtest.h>
 
 #include <asyncio/asyncio.h>
-#include <asyncio/core/internal/block_pool.h>
+#include <asyncio/core/internal/memory/block_pool.h>
 
 namespace asyncio::test {
 namespace {
@@ -157,13 +157,14 @@ TEST(TaskBlocksTest, AYieldNeedsOneLineOfABlockAndAWaitTwo) {
     };
     for (const void* member : std::initializer_list<const void*>{
              &task.next_ready, &task.priority, &task.cancel_pending, &task.stack_lines,
-             &task.budget, &task.no_suspend, &task.suspensions, &task.fiber.saved,
-             &task.fiber.caught, &task.fiber.uncaught, &task.fiber.error_number}) {
+             &task.budget, &task.look_at, &task.first_look, &task.no_suspend, &task.suspensions,
+             &task.fiber.saved, &task.fiber.caught, &task.fiber.uncaught,
+             &task.fiber.error_number}) {
       EXPECT_EQ(0U, line_of(member));
     }
-    for (const void* member :
-         std::initializer_list<const void*>{&task.no_cancel, &task.loop, &task.waiter, &task.scope,
-                                            &task.id, &task.uncaught_base, &task.abandoned}) {
+    for (const void* member : std::initializer_list<const void*>{
+             &task.no_cancel, &task.scheduler, &task.waiter, &task.scope, &task.id,
+             &task.uncaught_base, &task.abandoned}) {
       EXPECT_LE(line_of(member), 1U);
     }
   });

@@ -398,7 +398,7 @@ TEST_F(CancelTest, C11_NothingOfTheOldTimerWakesTheTaskLater) {
         sleep(1s);
       } catch (const Cancelled&) {
         // The same stack, the same place: a stale timer would cut this wait short.
-        const detail::NoCancel shield{detail::enter_shielded_wait("test")};
+        const lowlevel::NoCancel shield{lowlevel::enter_shielded("test")};
         sleep(10s);
         EXPECT_EQ(10s, elapsed());
         throw;

@@ -219,7 +219,7 @@ TEST_F(CleanupTest, C32_LibraryWaitOnTheNormalPathIsShieldedAndTheCancelShowsAft
       {
         Finally library{[&] {
           // What destructors of the library do.
-          const detail::NoCancel shield{detail::enter_shielded_wait("test")};
+          const lowlevel::NoCancel shield{lowlevel::enter_shielded("test")};
           sleep(1s);
         }};
         current_task().cancel();

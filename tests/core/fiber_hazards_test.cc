@@ -23,8 +23,8 @@
 #include <unistd.h>
 
 #include <asyncio/asyncio.h>
-#include <asyncio/core/internal/loop.h>
-#include <asyncio/core/internal/stack_pool.h>
+#include <asyncio/core/internal/memory/stack_pool.h>
+#include <asyncio/tests/support/bare_waiter.h>
 #include <asyncio/tests/support/loop_test.h>
 #include <asyncio/tests/support/scale.h>
 
@@ -362,7 +362,7 @@ TEST_F(FiberHazardsTest, Hazard3_UnderAGuardNoCancelIsThrownThroughCFrames) {
     auto task = create_task([&] {
       int numbers[] = {5, 2, 4, 1, 3};
       {
-        const detail::NoCancel guard{current_task().control()};
+        const lowlevel::NoCancel guard{current_task().control()};
         std::qsort(numbers, 5, sizeof(int), &compare_and_suspend);
       }
       sorted = std::is_sorted(std::begin(numbers), std::end(numbers));
@@ -857,14 +857,14 @@ TEST_F(FiberHazardsTest, Hazard21_StartingTasksFromTasksNestsNoStacks) {
 
 TEST_F(FiberHazardsTest, Hazard21_WakingRunsNothingInPlace) {
   run([] {
-    detail::Waiter waiter{detail::WaitKind::event};
+    BareWaiter waiter;
     bool ran_on = false;
     auto task = create_task([&] {
-      detail::suspend(detail::enter_wait("test"), waiter);
+      lowlevel::enter("test").suspend(waiter);
       ran_on = true;
     });
     settle();
-    detail::wake(waiter);
+    lowlevel::wake(waiter);
     EXPECT_FALSE(ran_on);
     await(task);
   });

@@ -12,7 +12,7 @@
 #include <poll.h>
 #include <unistd.h>
 
-#include <asyncio/core/internal/inbox.h>
+#include <asyncio/core/internal/reactor/inbox.h>
 #include <asyncio/tests/support/scale.h>
 
 namespace asyncio::test {
@@ -24,7 +24,7 @@ using detail::Post;
 /// A post that counts how it ended.
 struct Numbered : Post {
   explicit Numbered(int n, int* told_of_the_end = nullptr)
-      : Post([](Post& post, detail::Loop* loop) {
+      : Post([](Post& post, detail::Scheduler* loop) {
           const std::unique_ptr<Numbered> self{static_cast<Numbered*>(&post)};
           if (loop == nullptr && self->dropped != nullptr) ++*self->dropped;
         }),

@@ -14,7 +14,8 @@
 #include <unistd.h>
 
 #include <asyncio/asyncio.h>
-#include <asyncio/core/internal/loop.h>
+#include <asyncio/core/internal/reactor/reactor.h>
+#include <asyncio/core/internal/rooms.h>
 #include <asyncio/tests/support/loop_test.h>
 #include <asyncio/tests/support/socket_pair.h>
 
@@ -121,7 +122,7 @@ class ReactorTest : public testing::Test {
       script.ready.erase(from);
     }));
   }
-  int wake_fd() { return loop->impl().reactor().inbox().wake_fd(); }
+  int wake_fd() { return loop->rooms().reactor.inbox().wake_fd(); }
 
   TestClock clock;
   ScriptedBackend::Script script;
@@ -162,7 +163,7 @@ TEST_F(ReactorTest, ASocketThatIsTheSameIsNotRegisteredAnewForAnotherTask) {
 TEST_F(ReactorTest, InANewKernelObjectItIsRegisteredAnew) {
   loop->run([&] {
     have_a_task_read(fd);
-    loop->impl().reactor().rebuilt();
+    loop->rooms().reactor.descriptors().note_rebuild();
     have_a_task_read(fd);
     have_a_task_read(fd);
   });

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include <asyncio/asyncio.h>
+#include <asyncio/tests/support/bare_waiter.h>
 #include <asyncio/tests/support/loop_test.h>
 #include <asyncio/tests/support/messages.h>
 
@@ -16,13 +17,6 @@ namespace {
 using namespace std::chrono_literals;
 
 class RunTest : public LoopTest {};
-
-// Parks the task for good: nothing will ever wake it.
-[[gnu::noinline]] void wait_for_nothing() {
-  detail::TaskControl& self = detail::enter_wait("wait_for_nothing");
-  detail::Waiter waiter{detail::WaitKind::event};
-  detail::rethrow_cancel(self, detail::suspend(self, waiter));
-}
 
 // ---- Results ---------------------------------------------------------------------------------------
 
@@ -162,12 +156,12 @@ TEST_F(RunTest, S33_RunWithoutAMainReportsBlockedTasksToo) {
 TEST_F(RunTest, S33_WaitForAPostFromAHandleIsNoDeadlock) {
   std::thread poster;
   run([&] {
-    detail::Waiter waiter{detail::WaitKind::event};
+    BareWaiter waiter;
     poster = std::thread{[handle = loop().handle(), &waiter] {
       std::this_thread::sleep_for(5ms);
-      handle.call_soon_threadsafe([&waiter] { detail::wake(waiter); });
+      handle.call_soon_threadsafe([&waiter] { lowlevel::wake(waiter); });
     }};
-    EXPECT_EQ(detail::Wake::completed, detail::suspend(detail::enter_wait("the test"), waiter));
+    EXPECT_EQ(lowlevel::Wake::completed, lowlevel::enter("the test").suspend(waiter));
   });
   poster.join();
 }

@@ -5,6 +5,7 @@
 #include <thread>
 
 #include <asyncio/asyncio.h>
+#include <asyncio/tests/support/bare_waiter.h>
 #include <asyncio/tests/support/loop_test.h>
 #include <asyncio/tests/support/messages.h>
 
@@ -66,12 +67,6 @@ void swallow_for_ever() {
   }
 }
 
-void wait_for_nothing() {
-  detail::TaskControl& self = detail::enter_wait("test");
-  detail::Waiter never{detail::WaitKind::event};
-  detail::rethrow_cancel(self, detail::suspend(self, never));
-}
-
 [[noreturn]] void leave_with_a_swallower() {
   TestClock clock;
   EventLoop loop{make_backend("auto"), LoopOptions{.clock = &clock, .shutdown_grace = 3s}};
@@ -103,9 +98,10 @@ TEST(ShutdownDeathTest, C54_TaskThatSwallowsForEverIsNamedAfterTheGracePeriodAnd
   loop.run([] {
     create_task(
         [] {
-          const detail::NoCancel shield{detail::enter_shielded_wait("test")};
-          detail::Waiter never{detail::WaitKind::event};
-          detail::suspend(detail::enter_shielded_wait("test"), never);
+          lowlevel::CurrentTask self = lowlevel::enter_shielded("test");
+          const lowlevel::NoCancel shield{self};
+          BareWaiter never;
+          self.suspend(never);
         },
         "stuck");
     settle();

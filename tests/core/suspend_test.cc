@@ -3,29 +3,30 @@
 #include <vector>
 
 #include <asyncio/asyncio.h>
-#include <asyncio/core/detail/waiter.h>
+#include <asyncio/core/lowlevel/checkpoint.h>
 #include <asyncio/tests/support/loop_test.h>
 
 namespace asyncio::test {
 namespace {
 
 using namespace std::chrono_literals;
-using detail::Wake;
+using lowlevel::Wake;
 
 class SuspendTest : public LoopTest {};
 
 // A wait that the test ends by hand.
-struct HandWaiter : detail::Waiter {
-  HandWaiter() : Waiter(detail::WaitKind::event) {
-    abort = [](detail::Waiter& waiter) noexcept {
-      auto& self = static_cast<HandWaiter&>(waiter);
-      ++self.aborts;
-      return self.can_abort;
-    };
+struct HandWaiter : lowlevel::Waiter {
+  HandWaiter() : Waiter(by_hand) {}
+  static bool undo(Waiter& waiter) noexcept {
+    auto& self = static_cast<HandWaiter&>(waiter);
+    ++self.aborts;
+    return self.can_abort;
   }
-  Wake wait() { return detail::suspend(detail::enter_wait("the test"), *this); }
+  static constexpr lowlevel::WaitReason by_hand{"event", &undo};
+
+  Wake wait() { return lowlevel::enter("the test").park(*this); }
   Wake wait_until(TimePoint deadline) {
-    return detail::suspend_until(detail::enter_wait("the test"), *this, deadline);
+    return lowlevel::enter("the test").park_until(*this, deadline);
   }
   int aborts = 0;
   bool can_abort = true;
@@ -37,8 +38,8 @@ TEST_F(SuspendTest, R3_FirstToEndTheWaitWins) {
     HandWaiter waiter;
     auto task = create_task([&] { outcome = waiter.wait(); });
     settle();
-    detail::wake(waiter);
-    detail::wake(waiter, Wake::broken);
+    lowlevel::wake(waiter);
+    lowlevel::wake(waiter, Wake::broken);
     task.cancel();
     await(task);
     EXPECT_EQ(Wake::completed, outcome);
@@ -53,7 +54,7 @@ TEST_F(SuspendTest, R3_WakerThatComesAfterTheCancelIsDropped) {
     auto task = create_task([&] { outcome = waiter.wait(); });
     settle();
     task.cancel();
-    detail::wake(waiter);
+    lowlevel::wake(waiter);
     settle();
     EXPECT_EQ(Wake::cancelled, outcome);
     EXPECT_EQ(1, waiter.aborts);
@@ -77,7 +78,7 @@ TEST_F(SuspendTest, R4_AbortIsAskedAtMostOnceEvenIfItRefuses) {
     settle();
     EXPECT_EQ(Wake::pending, outcome) << "it will complete";
     EXPECT_EQ(1, waiter.aborts);
-    detail::wake(waiter);
+    lowlevel::wake(waiter);
     settle();
     EXPECT_EQ(Wake::completed, outcome);
     EXPECT_EQ(TaskState::cancelled, task.state()) << "the cancel stayed pending";
@@ -91,7 +92,7 @@ TEST_F(SuspendTest, DeadlineEndsTheWaitAndAsksForTheAbort) {
     EXPECT_EQ(Wake::timed_out, waiter.wait_until(clock.now() + 2s));
     EXPECT_EQ(1, waiter.aborts);
     EXPECT_EQ(2s, elapsed());
-    detail::wake(waiter);  // too late: nothing happens
+    lowlevel::wake(waiter);  // too late: nothing happens
     sleep(1s);
     EXPECT_EQ(3s, elapsed());
   });
@@ -100,7 +101,7 @@ TEST_F(SuspendTest, DeadlineEndsTheWaitAndAsksForTheAbort) {
 TEST_F(SuspendTest, WakeBeforeTheDeadlineDisarmsIt) {
   run([&] {
     HandWaiter waiter;
-    loop().call_later(1s, [&] { detail::wake(waiter); });
+    loop().call_later(1s, [&] { lowlevel::wake(waiter); });
     EXPECT_EQ(Wake::completed, waiter.wait_until(clock.now() + 2s));
     EXPECT_EQ(0, waiter.aborts);
     EXPECT_EQ(0u, loop().statistics().timers);
@@ -110,7 +111,7 @@ TEST_F(SuspendTest, WakeBeforeTheDeadlineDisarmsIt) {
 TEST_F(SuspendTest, R11_WakerBeatsADeadlineOfTheSameTurn) {
   run([&] {
     HandWaiter waiter;
-    loop().call_later(1s, [&] { detail::wake(waiter); });
+    loop().call_later(1s, [&] { lowlevel::wake(waiter); });
     EXPECT_EQ(Wake::completed, waiter.wait_until(clock.now() + 1s));
     EXPECT_EQ(0, waiter.aborts);
   });
@@ -119,7 +120,7 @@ TEST_F(SuspendTest, R11_WakerBeatsADeadlineOfTheSameTurn) {
 TEST_F(SuspendTest, DeadlineInThePastStillGivesTheWakerThisTurn) {
   run([&] {
     HandWaiter waiter;
-    call_soon([&] { detail::wake(waiter); });
+    call_soon([&] { lowlevel::wake(waiter); });
     EXPECT_EQ(Wake::completed, waiter.wait_until(clock.now() - 1s));
     HandWaiter alone;
     EXPECT_EQ(Wake::timed_out, alone.wait_until(clock.now() - 1s));

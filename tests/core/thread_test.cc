@@ -10,6 +10,7 @@
 #include <vector>
 
 #include <asyncio/asyncio.h>
+#include <asyncio/tests/support/bare_waiter.h>
 #include <asyncio/tests/support/loop_test.h>
 
 namespace asyncio::test {
@@ -221,12 +222,7 @@ TEST_F(ThreadTest, C24_AbandonedThreadThatOutlivesItsLoopDoesNotDisturbTheNext) 
     sleep(1s);  // virtual: with a thread believed busy, time would stand still
     EXPECT_EQ(1s, elapsed());
   });
-  EXPECT_THROW(run([] {
-                 detail::Waiter waiter{detail::WaitKind::event};
-                 detail::rethrow_cancel(detail::enter_wait("test"),
-                                        detail::suspend(detail::enter_wait("test"), waiter));
-               }),
-               DeadlockError)
+  EXPECT_THROW(run(&wait_for_nothing), DeadlockError)
       << "with a thread believed busy, it would wait for ever";
 }
 

@@ -10,7 +10,7 @@
 
 #include <gtest/gtest.h>
 
-#include <asyncio/core/internal/timer_queue.h>
+#include <asyncio/core/internal/reactor/timer_queue.h>
 
 namespace asyncio::test {
 namespace {

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Checks who includes whom.
+"""Checks who includes whom: the arrows between modules, and between the rooms of the core.
 
 usage: check_includes.py SOURCE_ROOT PUBLIC_HEADER...
 """
@@ -16,6 +16,33 @@ ARROWS = {
     "observable": ["core", "concurrency"],
     "backends": ["core"],
 }
+# What core/detail is to the modules that stand on it: what templates and observation force.
+DETAIL_OUTSIDE_CORE = {
+    "concurrency": ["observation_hooks.h", "of_loop.h", "scope.h", "slot.h", "task_control.h"],
+    "resource": ["observation_hooks.h", "of_loop.h", "task_control.h"],
+    "observable": ["observation_hooks.h", "of_loop.h", "task_control.h"],
+    "backends": [],
+}
+# All that a backend may know of the core: the contract, and what it is told and tells by.
+CONTRACT = [
+    "core/attach_options.h",
+    "core/backend_registry.h",
+    "core/errors.h",
+    "core/event_loop_interface.h",
+    "core/export.h",
+    "core/time.h",
+]
+# Rooms below core/internal/ that may know only themselves and these, and what is above internal/.
+ROOMS = {
+    "fiber": [],
+    "memory": ["fiber"],
+    "reactor": [],
+}
+# A public floor: it stands on nothing but itself and these.
+LOWLEVEL = ["core/export.h", "core/time.h", "core/unique_function.h"]
+# The header of the loop is for who makes one; everybody else goes by rooms.h.
+LOOP = "core/internal/loop.h"
+MOST_WHO_KNOW_THE_LOOP = 5
 # Public headers that a user of the umbrella header must ask for by name.
 OUTSIDE_UMBRELLA = ["core/test_clock.h"]
 
@@ -27,13 +54,42 @@ def native(header):
     return header in ("ev.h", "ev++.h", "event.h") or header.startswith(("event2/", "boost/"))
 
 
+def room(path):
+    """The room of a file below core/internal/, or None: fiber, memory..., "" for one of no folder."""
+    match = re.match(r"core/internal/(?:(\w+)/)?", path)
+    return match and (match.group(1) or "")
+
+
+def check_core(name, target):
+    """Yields what is wrong with a file of the core that includes `target`."""
+    own, other = room(name), room(target)
+    if own in ROOMS and other is not None and other not in [own] + ROOMS[own]:
+        yield f"<{target}>: {own} may include only {', '.join([own] + ROOMS[own])} of the rooms"
+    if name == "core/internal/rooms.h":
+        yield f"<{target}>: rooms.h names the rooms, and includes none"
+    if re.fullmatch(r"core/lowlevel/\w+\.h", name):
+        if not target.startswith("core/lowlevel/") and target not in LOWLEVEL:
+            yield f"<{target}>: lowlevel's headers stand on each other and {', '.join(LOWLEVEL)}"
+
+
+def check_from_outside(module, target):
+    """Yields what is wrong with a file of another module that includes `target` of the core."""
+    if target.startswith("core/internal/"):
+        yield f"<{target}>: the inside of the core is the core's; build on core/lowlevel"
+    detail = re.fullmatch(r"core/detail/(.*)", target)
+    if detail and detail.group(1) not in DETAIL_OUTSIDE_CORE[module]:
+        yield f"<{target}>: {module} needs no more of core/detail than templates force"
+    if module == "backends" and target not in CONTRACT:
+        yield f"<{target}>: a backend knows the contract alone: {', '.join(CONTRACT)}"
+
+
 def check_file(name, text, public):
     """Yields what is wrong with the includes of one file of a module."""
     module = name.split("/")[0]
     for quote, header in INCLUDE.findall(text):
         if header == "backend_table.h":
-            if name != "core/backends.cc":
-                yield f"{header}: only core/backends.cc may know the table of backends"
+            if name != "core/backend_registry.cc":
+                yield f"{header}: only core/backend_registry.cc may know the table of backends"
             continue
         if quote == '"':
             yield f'"{header}": write <asyncio/MODULE/NAME.h>'
@@ -56,11 +112,33 @@ def check_file(name, text, public):
             yield f"<{header}>: {module} may include only {', '.join([module] + ARROWS[module])}"
         if "/internal/" in target and name in public:
             yield f"<{header}>: internal headers are not installed"
+        if to == "core":
+            yield from check_core(name, target) if module == "core" else check_from_outside(
+                module, target
+            )
         if to == "backends":
             # backends/libev.h belongs to backends/libev/.
             own, other = (re.split(r"[/.]", path)[1] for path in (name, target))
             if own != other:
                 yield f"<{header}>: one backend may not know another"
+
+
+def check_loop(texts):
+    """Yields a complaint if too many files know how the loop is made up."""
+    users = [name for name, text in texts.items() if f"<asyncio/{LOOP}>" in text]
+    if len(users) > MOST_WHO_KNOW_THE_LOOP:
+        yield f"{LOOP}: {len(users)} files include it, {MOST_WHO_KNOW_THE_LOOP} may: {users}"
+
+
+def check_visitors(root):
+    """Yields who looks into core/internal/ from tests and benchmarks that are not the core's."""
+    for folder in ("tests", "bench", "examples"):
+        for path in sorted((root / folder).rglob("*")):
+            name = path.relative_to(root).as_posix()
+            if path.suffix not in (".h", ".cc") or name.startswith(f"{folder}/core/"):
+                continue
+            if "asyncio/core/internal/" in path.read_text(encoding="utf-8"):
+                yield f"{name}: only the core's own {folder} may look into core/internal/"
 
 
 def check_umbrella(root, public):
@@ -70,7 +148,7 @@ def check_umbrella(root, public):
     for header in public:
         if header == "asyncio.h" or header in OUTSIDE_UMBRELLA:
             continue
-        if "/detail/" in header or header.startswith("backends/"):
+        if "/detail/" in header or "/lowlevel/" in header or header.startswith("backends/"):
             continue
         if f"asyncio/{header}" not in included:
             yield f"asyncio.h: does not include <asyncio/{header}>"
@@ -80,31 +158,31 @@ def main():
     root = pathlib.Path(sys.argv[1]).resolve()
     public = sys.argv[2:]
     wrong = []
-    files = [
-        path
+    texts = {
+        path.relative_to(root).as_posix(): path.read_text(encoding="utf-8")
         for module in ARROWS
         for path in sorted((root / module).rglob("*"))
         if path.suffix in (".h", ".cc")
-    ]
-    for path in files:
-        name = path.relative_to(root).as_posix()
-        text = path.read_text(encoding="utf-8")
+    }
+    for name, text in texts.items():
         wrong += [f"{name}: {what}" for what in check_file(name, text, public)]
-        unlisted = path.suffix == ".h" and "/internal/" not in name and name not in public
+        unlisted = name.endswith(".h") and "/internal/" not in name and name not in public
         # A backend's own headers lie in its folder and are nobody else's.
-        if unlisted and not re.match(r"backends/", name):
+        if unlisted and not name.startswith("backends/"):
             wrong.append(f"{name}: not in its module's meson.build, so neither tested nor installed")
     for header in public:
         if "/internal/" in header:
             wrong.append(f"{header}: internal headers are never installed")
+    wrong += check_loop(texts)
+    wrong += check_visitors(root)
     wrong += check_umbrella(root, public)
     examples = [*(root / "examples").rglob("*.cc"), *(root / "examples").rglob("*.h")]
     for path in sorted(examples):
         for _, header in INCLUDE.findall(path.read_text(encoding="utf-8")):
             if "/internal/" in header or "/detail/" in header:
                 wrong.append(f"{path.name}: <{header}>: examples use the public API")
-    print("\n".join(wrong) or f"{len(files)} files, every arrow right")
-    return 1 if wrong or not files else 0
+    print("\n".join(wrong) or f"{len(texts)} files, every arrow right")
+    return 1 if wrong or not texts else 0
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@
 #include <gtest/gtest.h>
 
 #include <asyncio/asyncio.h>
-#include <asyncio/tests/support/hosted_loop.h>
+#include <asyncio/tests/core/hosted_loop.h>
 
 namespace asyncio::test {
 

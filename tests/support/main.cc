@@ -4,7 +4,7 @@
 
 #include <gtest/gtest.h>
 
-#include <asyncio/core/backends.h>
+#include <asyncio/core/backend_registry.h>
 #include <asyncio/examples/poll_backend/poll_backend.h>
 
 int main(int argc, char** argv) {

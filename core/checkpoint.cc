@@ -1,0 +1,21 @@
+#include <asyncio/core/checkpoint.h>
+
+#include <asyncio/core/errors.h>
+#include <asyncio/core/internal/scheduler.h>
+
+namespace asyncio {
+
+void yield() { lowlevel::enter("yield").yield(); }
+
+void checkpoint() { lowlevel::enter("checkpoint").spend(); }
+
+bool is_cancelled() {
+  const detail::TaskControl* self = detail::current_task_control();
+  if (self == nullptr) {
+    throw NotInTaskError("is_cancelled() outside a task: ask task.state() of a handle");
+  }
+  if (!self->cancel_pending) detail::expire_deadlines_around(*self->scope);
+  return self->cancel_pending;
+}
+
+}  // namespace asyncio

@@ -1,0 +1,33 @@
+// What the other modules ask of a loop, which they know by its scheduler alone.
+#pragma once
+
+#include <exception>
+#include <string>
+
+#include <asyncio/core/export.h>
+#include <asyncio/core/time.h>
+
+namespace asyncio::detail {
+
+class Scheduler;
+
+/// That of the loop which runs on this thread, or null.
+ASYNCIO_API Scheduler* running_scheduler_or_null() noexcept;
+/// Throws: NoRunningLoopError if there is none; `call` is who asks.
+ASYNCIO_API Scheduler& running_scheduler_or_throw(const char* call);
+
+/// Throws InvalidStateError on another thread than the loop's, and where another loop runs.  `call` is
+/// who asks, and `what` is the thing that belongs to the loop.
+ASYNCIO_API void check_here(const Scheduler& scheduler, const char* call, const char* what);
+
+/// The loop's time.
+ASYNCIO_API TimePoint now_of(const Scheduler& scheduler) noexcept;
+
+/// Tells the loop's exception handler, or stderr if there is none.
+ASYNCIO_API void report(const Scheduler& scheduler, std::string message,
+                        std::exception_ptr exception) noexcept;
+
+/// How many exceptions are unwinding the stack of the running task.  Requires: one runs.
+ASYNCIO_API unsigned exceptions_in_flight() noexcept;
+
+}  // namespace asyncio::detail

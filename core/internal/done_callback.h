@@ -1,0 +1,13 @@
+// Functions that are told of an end.
+#pragma once
+
+#include <asyncio/core/unique_function.h>
+
+namespace asyncio::detail {
+
+class Scheduler;
+
+/// Has `callback` called in the next turn; what it throws is reported.
+void call_soon_reporting(Scheduler& scheduler, UniqueFunction<void()> callback);
+
+}  // namespace asyncio::detail

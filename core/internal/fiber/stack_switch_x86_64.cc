@@ -1,0 +1,170 @@
+// The switch for x86-64 and the System V calling convention.
+//
+// A parked context, from its `saved` upwards: MXCSR and the x87 control word (4 bytes each), R12, R13,
+// R14, R15, RBX, RBP, return address.  Debuggers and dumps may rely on it.
+#include <array>
+#include <cstdint>
+#include <new>
+
+#include <asyncio/core/internal/fiber/stack_switch.h>
+
+extern "C" void asyncio_begin_context() noexcept;  // returned to, never called
+
+// Three things are there for speed.
+//
+// Nothing is left to do after the switch, so who calls it last in a function makes a tail call of it, and
+// the return from here is the only one there is: straight to who had the other context wait.
+//
+// That return is a RET if the context was parked by the same call as the one that leaves: then the
+// processor's stack of predicted returns fits, and stays in step with the calls around.  Any other one
+// would be mispredicted there; a jump through a register is predicted by what happened before.
+//
+// Control words are loaded only if they differ: loading them waits for the pipeline.
+asm(R"(
+.pushsection .text
+.p2align 4
+.globl asyncio_switch_context
+.hidden asyncio_switch_context
+.type asyncio_switch_context, @function
+asyncio_switch_context:
+  .cfi_startproc
+  pushq %rbp
+  .cfi_adjust_cfa_offset 8
+  .cfi_rel_offset %rbp, 0
+  pushq %rbx
+  .cfi_adjust_cfa_offset 8
+  .cfi_rel_offset %rbx, 0
+  pushq %r15
+  .cfi_adjust_cfa_offset 8
+  .cfi_rel_offset %r15, 0
+  pushq %r14
+  .cfi_adjust_cfa_offset 8
+  .cfi_rel_offset %r14, 0
+  pushq %r13
+  .cfi_adjust_cfa_offset 8
+  .cfi_rel_offset %r13, 0
+  pushq %r12
+  .cfi_adjust_cfa_offset 8
+  .cfi_rel_offset %r12, 0
+  subq $8, %rsp
+  .cfi_adjust_cfa_offset 8
+  stmxcsr (%rsp)
+  fnstcw 4(%rsp)
+  movq %rsp, (%rdi)
+  movq %rsp, %rax
+  movq %rsi, %rsp
+  movl (%rsp), %ecx
+  cmpl (%rax), %ecx
+  jne 2f
+  movzwl 4(%rsp), %ecx
+  cmpw 4(%rax), %cx
+  jne 2f
+  .cfi_remember_state
+1:
+  addq $8, %rsp
+  .cfi_adjust_cfa_offset -8
+  popq %r12
+  .cfi_adjust_cfa_offset -8
+  .cfi_restore %r12
+  popq %r13
+  .cfi_adjust_cfa_offset -8
+  .cfi_restore %r13
+  popq %r14
+  .cfi_adjust_cfa_offset -8
+  .cfi_restore %r14
+  popq %r15
+  .cfi_adjust_cfa_offset -8
+  .cfi_restore %r15
+  popq %rbx
+  .cfi_adjust_cfa_offset -8
+  .cfi_restore %rbx
+  popq %rbp
+  .cfi_adjust_cfa_offset -8
+  .cfi_restore %rbp
+  movq (%rsp), %rcx
+  cmpq 56(%rax), %rcx
+  jne 3f
+  ret
+3:
+  addq $8, %rsp
+  .cfi_adjust_cfa_offset -8
+  .cfi_register %rip, %rcx
+  jmp *%rcx
+2:
+  .cfi_restore_state
+  ldmxcsr (%rsp)
+  fldcw 4(%rsp)
+  jmp 1b
+  .cfi_endproc
+.size asyncio_switch_context, . - asyncio_switch_context
+
+# During the call the frame is the parked one, for unwinders too.  Of our own the call keeps all but what
+# is pushed here.
+.p2align 4
+.globl asyncio_call_on_context
+.hidden asyncio_call_on_context
+.type asyncio_call_on_context, @function
+asyncio_call_on_context:
+  .cfi_startproc
+  pushq %rbx
+  .cfi_adjust_cfa_offset 8
+  .cfi_rel_offset %rbx, 0
+  movq %rsp, %rbx
+  .cfi_remember_state
+  movq (%rdi), %rsp
+  .cfi_def_cfa_offset 64
+  .cfi_rel_offset %r12, 8
+  .cfi_rel_offset %r13, 16
+  .cfi_rel_offset %r14, 24
+  .cfi_rel_offset %r15, 32
+  .cfi_rel_offset %rbx, 40
+  .cfi_rel_offset %rbp, 48
+  movq %rdx, %rdi
+  call *%rsi
+  movq %rbx, %rsp
+  .cfi_restore_state
+  popq %rbx
+  .cfi_adjust_cfa_offset -8
+  .cfi_restore %rbx
+  ret
+  .cfi_endproc
+.size asyncio_call_on_context, . - asyncio_call_on_context
+
+.p2align 4
+.globl asyncio_begin_context
+.hidden asyncio_begin_context
+.type asyncio_begin_context, @function
+asyncio_begin_context:
+  .cfi_startproc
+  .cfi_undefined %rip  # nobody called: unwinders, debuggers and profilers stop here
+  nop                  # they look one byte before the return address
+  call *%rbx
+  ud2
+  .cfi_endproc
+.size asyncio_begin_context, . - asyncio_begin_context
+.popsection
+)");
+
+namespace asyncio::detail {
+
+void* make_context(std::byte* top, std::size_t, void (*entry)()) noexcept {
+  struct Frame {
+    std::uint32_t mxcsr;
+    std::uint16_t x87;
+    std::array<void*, 4> unused;
+    void (*rbx)();
+    void* rbp;
+    void (*resume)() noexcept;
+  };
+  static_assert(sizeof(Frame) == 64);
+  const auto end = reinterpret_cast<std::uintptr_t>(top) & ~std::uintptr_t{15};
+  auto* const frame = ::new (reinterpret_cast<void*>(end - sizeof(Frame))) Frame;
+  asm("stmxcsr %0" : "=m"(frame->mxcsr));
+  asm("fnstcw %0" : "=m"(frame->x87));
+  frame->rbx = entry;
+  frame->rbp = nullptr;  // the end, for those who follow frame pointers
+  frame->resume = &asyncio_begin_context;
+  return frame;
+}
+
+}  // namespace asyncio::detail

@@ -1,0 +1,91 @@
+#include <asyncio/core/internal/guest.h>
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include <asyncio/core/errors.h>
+#include <asyncio/core/internal/ending.h>
+#include <asyncio/core/internal/failures.h>
+#include <asyncio/core/internal/memory/memory.h>
+#include <asyncio/core/internal/process/forks.h>
+#include <asyncio/core/internal/reactor/reactor.h>
+#include <asyncio/core/internal/run_guard.h>
+#include <asyncio/core/internal/scheduler.h>
+#include <asyncio/core/internal/tasks.h>
+#include <asyncio/core/internal/turn.h>
+
+namespace asyncio::detail {
+
+// Ready data beats a timeout, and only the host waits for descriptors: so while a task waits on one,
+// only deadlines are looked at that the host's last wait was up against.
+bool Guest::process(Duration budget) noexcept {
+  Reactor& reactor = rooms_.reactor;
+  Scheduler& scheduler = rooms_.scheduler;
+  if (scheduler.running() || !reactor.guest() || reactor.forked()) return false;
+  const bool real_time = rooms_.options.clock == nullptr;
+  bool work = false;
+  {
+    const RunGuard guard{rooms_};
+    scheduler.set_host_asleep(false);
+    reactor.inbox().end_sleep();
+    const TimePoint budget_end = deadline_after(Clock::now(), budget);
+    try {
+      rooms_.turn.guest_turn(reactor.fd_waiters() == 0 ? reactor.now() : left_to_host_, budget_end);
+      // More turns, without a wait between them and so without deadlines.  With a virtual clock each
+      // turn is exactly the six steps.
+      while (rooms_.turn.has_work() && real_time && !shutdown_asked_ && Clock::now() < budget_end) {
+        rooms_.turn.guest_turn(TimePoint::min(), budget_end);
+      }
+      left_to_host_ = reactor.now();
+      work = rooms_.turn.has_work() || reactor.timers().earliest() <= left_to_host_;
+    } catch (const BackendError&) {
+      rooms_.failures.report("the host's loop failed", std::current_exception(), nullptr);
+    }
+  }
+  if (std::exchange(shutdown_asked_, false)) {
+    rooms_.ending.shutdown();
+    return false;
+  }
+  const bool alive = could_go_on();
+  // Virtual time does not pass by itself: whoever moves it has the host come by.
+  const TimePoint due = real_time ? reactor.timers().earliest() : TimePoint::max();
+  reactor.rest(alive, std::min(due, rooms_.memory.trim(Clock::now())));
+  if (work) return true;
+  if (alive && !reactor.inbox().begin_sleep()) return true;
+  scheduler.set_host_asleep(true);
+  return false;
+}
+
+bool Guest::could_go_on() const noexcept {
+  return rooms_.turn.has_work() || rooms_.tasks.alive() != 0 || !rooms_.reactor.timers().empty() ||
+         rooms_.turn.could_be_woken();
+}
+
+void Guest::check_by_descriptor(const char* call) const {
+  if (rooms_.reactor.native_fd() >= 0) return;
+  throw InvalidStateError(
+      std::string{call} +
+      (rooms_.reactor.guest()
+           ? " on the guest of a libev or libevent loop, which calls it by itself"
+           : " on a loop that runs itself: use run(...), or make it the guest of a host with "
+             "EventLoop{attach_by_descriptor()}"));
+}
+
+bool Guest::process_by_descriptor(Duration budget) {
+  check_by_descriptor("process()");
+  rooms_.reactor.inbox().check_thread("process()");
+  check_fork(rooms_.reactor, "process()");
+  const bool work = process(budget);
+  if (work) rooms_.reactor.work_arrived();
+  return work;
+}
+
+NativeHandle Guest::native_handle() const {
+  check_by_descriptor("native_handle()");
+  const Reactor& reactor = rooms_.reactor;
+  const bool resting = rooms_.scheduler.host_asleep() || !reactor.guest();
+  return {reactor.native_fd(), resting ? reactor.called_at() : TimePoint::min(), could_go_on()};
+}
+
+}  // namespace asyncio::detail

@@ -1,0 +1,38 @@
+// The loop as a part of somebody else's: what the host calls, and what it sees.
+#pragma once
+
+#include <cstdint>
+
+#include <asyncio/core/event_loop.h>
+#include <asyncio/core/internal/rooms.h>
+#include <asyncio/core/time.h>
+
+namespace asyncio::detail {
+
+class Guest {
+ public:
+  explicit Guest(const Rooms& rooms) noexcept : rooms_(rooms) {}
+  Guest(const Guest&) = delete;
+  Guest& operator=(const Guest&) = delete;
+
+  /// As EventLoopInterface::process().
+  bool process(Duration budget) noexcept;
+  /// As EventLoop's members of these names, for a guest by descriptor.
+  bool process_by_descriptor(Duration budget);
+  NativeHandle native_handle() const;
+
+  /// Could anything still happen, of its own accord or because somebody else calls?
+  bool could_go_on() const noexcept;
+
+  /// The end of this turn of the host's is the loop's end, too.
+  void ask_for_shutdown() noexcept { shutdown_asked_ = true; }
+
+ private:
+  void check_by_descriptor(const char* call) const;
+
+  const Rooms& rooms_;
+  bool shutdown_asked_ = false;
+  TimePoint left_to_host_ = TimePoint::min();  ///< when process() last ended
+};
+
+}  // namespace asyncio::detail

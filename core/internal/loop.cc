@@ -1,0 +1,150 @@
+#include <asyncio/core/internal/loop.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+#include <utility>
+
+#include <asyncio/core/errors.h>
+#include <asyncio/core/internal/dump.h>
+#include <asyncio/core/internal/memory/block_pool.h>
+#include <asyncio/core/internal/process/forks.h>
+#include <asyncio/core/internal/process/stack_overflow.h>
+#include <asyncio/core/internal/run_guard.h>
+
+namespace asyncio::detail {
+
+Loop::Loop(EventLoop& face, std::unique_ptr<EventLoopInterface> backend, const LoopOptions& options)
+    : options_(options),
+      backend_(std::move(backend)),
+      reactor_(Reactor::of(*backend_)),
+      shared_(std::make_shared<LoopShared>(reactor_.inbox())),
+      rooms_{.face = face,
+             .options = options_,
+             .reactor = reactor_,
+             .scheduler = scheduler_,
+             .turn = turn_,
+             .tasks = tasks_,
+             .memory = memory_,
+             .failures = failures_,
+             .signals = signals_,
+             .workers = workers_,
+             .shared = *shared_,
+             .slots = slots_,
+             .guest = guest_,
+             .ending = ending_,
+             .root = root_},
+      memory_(options.stack_size),
+      failures_(reactor_),
+      scheduler_(rooms_),
+      tasks_(rooms_),
+      turn_(rooms_),
+      signals_(rooms_),
+      guest_(rooms_),
+      ending_(rooms_),
+      root_(scheduler_) {
+  reactor_.take_over(*this);
+  reactor_.start();
+  reactor_.set_clock(options_.clock);
+  root_.name = "root";
+  root_.entered = true;
+  tasks_.set_stamp(reactor_.now());
+  if (options_.report_stack_overflow) install_stack_overflow_report();
+  if (reactor_.guest()) {
+    reactor_.wait(TimePoint::min());  // tells the backend whom to report to
+    reactor_.rest(false, TimePoint::max());
+    scheduler_.set_host_asleep(true);
+  }
+}
+
+Loop::~Loop() {
+  if (scheduler_.running()) {
+    std::fprintf(stderr, "asyncio: an EventLoop was destroyed inside its own run()\n");
+    std::abort();
+  }
+  ending_.end_loop();
+  if (options_.report_stack_overflow) uninstall_stack_overflow_report();
+  if (BlockPool* const blocks = BlockPool::of_this_thread(); blocks != nullptr) {
+    blocks->shrink(BlockPool::keep_warm);  // no loop is left to trim them
+  }
+}
+
+void Loop::check_not_nested(const char* call) const {
+  Scheduler::check_none_runs(call);
+  if (!reactor_.guest()) return;
+  throw InvalidStateError(
+      std::string{call} +
+      " on a loop that is the guest of a host's: the host runs; start tasks with "
+      "loop.create_task(...)");
+}
+
+void Loop::stop() noexcept {
+  if (reactor_.inbox().on_owners_thread()) {
+    scheduler_.stop();
+  } else {
+    shared_->stop_requested.store(true);
+    reactor_.inbox().wake();
+  }
+}
+
+void Loop::run_main(TaskControl& main) {
+  const RunGuard guard{rooms_};
+  check_fork(reactor_, "run");
+  scheduler_.watch_main(&main);
+  std::exception_ptr failure;
+  try {
+    turn_.drive([&] { return main.done(); });
+    failure = failures_.take();
+  } catch (const BackendError&) {
+    failure = std::current_exception();
+  }
+  scheduler_.watch_main(nullptr);
+  const bool stopped = scheduler_.take_stop();
+  if (failure == nullptr && !main.done()) {
+    failure = stopped ? std::make_exception_ptr(InvalidStateError(
+                            "run(main): stop() was called before main had ended; main was "
+                            "cancelled. Let main return, or use run() and stop() without a main"))
+                      : std::make_exception_ptr(DeadlockError(
+                            "run(main): every task waits for something that nothing can bring "
+                            "about (no timer, descriptor, signal, thread or handle is left)\n" +
+                            dump_text(rooms_)));
+  }
+  main.mark_observed();  // whatever it does, now or while it is unwound: run() tells
+  ending_.wind_up(stopped, !main.done());
+  if (failure != nullptr) std::rethrow_exception(failure);
+}
+
+void Loop::run_until_idle() {
+  const RunGuard guard{rooms_};
+  check_fork(reactor_, "run");
+  const bool idle = !turn_.drive([] { return false; });
+  const bool stopped = scheduler_.take_stop();
+  if (std::exception_ptr failure = failures_.take(); failure != nullptr) {
+    std::rethrow_exception(failure);
+  }
+  if (idle && !stopped && tasks_.alive() != 0) {
+    throw DeadlockError(
+        "run(): tasks are left that nothing can ever wake (no timer, descriptor, signal, thread or "
+        "handle is left)\n" +
+        dump_text(rooms_));
+  }
+}
+
+LoopStatistics Loop::statistics() const {
+  LoopStatistics figures;
+  figures.turns = turn_.count();
+  figures.backend_waits = turn_.waits();
+  figures.switches = scheduler_.switches();
+  figures.tasks_created = tasks_.created();
+  figures.tasks_alive = tasks_.alive();
+  figures.ready = scheduler_.ready_count();
+  figures.timers = reactor_.timers().size();
+  figures.fd_waiters = reactor_.fd_waiters();
+  figures.posts = turn_.posts();
+  figures.stacks = memory_.stacks();
+  figures.stacks_free = memory_.free_stacks();
+  figures.stacks_guarded = memory_.guarded_stacks();
+  return figures;
+}
+
+}  // namespace asyncio::detail

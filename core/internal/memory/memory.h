@@ -1,0 +1,50 @@
+// The memory of a loop's tasks: stacks of each size, and the control blocks of the thread.
+#pragma once
+
+#include <cstddef>
+#include <map>
+#include <memory>
+
+#include <asyncio/core/internal/memory/stack_pool.h>
+#include <asyncio/core/time.h>
+
+namespace asyncio::detail {
+
+class Memory {
+ public:
+  /// `stack_size`: usable bytes of a usual stack; 0: what suits the build.
+  explicit Memory(std::size_t stack_size);
+  Memory(const Memory&) = delete;
+  Memory& operator=(const Memory&) = delete;
+
+  /// The stacks of this many usable bytes; 0: the usual ones.
+  /// Throws: Error for a size that no address space can hold.
+  StackPool& stacks_of(std::size_t usable_size) {
+    const bool usual = usable_size == 0 || usable_size == usual_->usable_size();
+    return usual ? *usual_ : unusual_stacks_of(usable_size);
+  }
+
+  /// May there be memory that nobody needs?
+  bool may_be_trimmed() const noexcept;
+  /// Gives back memory that was not needed lately, a batch a call.
+  /// Returns when to call again; TimePoint::max() if nothing is left to trim.
+  TimePoint trim(TimePoint now) noexcept;
+
+  /// Leaks every stack: a task that refuses to end still lives on one of them.
+  void leak_stacks() noexcept;
+
+  std::size_t stacks() const noexcept { return sum(&StackPool::total); }
+  std::size_t free_stacks() const noexcept { return sum(&StackPool::free_count); }
+  std::size_t guarded_stacks() const noexcept { return sum(&StackPool::guarded); }
+
+ private:
+  std::size_t sum(std::size_t (StackPool::*figure)() const noexcept) const noexcept;
+
+  StackPool& unusual_stacks_of(std::size_t usable_size);
+
+  std::map<std::size_t, std::unique_ptr<StackPool>> pools_;
+  StackPool* usual_;
+  TimePoint next_trim_ = TimePoint::max();
+};
+
+}  // namespace asyncio::detail

@@ -1,0 +1,23 @@
+#include <asyncio/core/internal/process/forks.h>
+
+#include <string>
+
+#include <asyncio/core/errors.h>
+#include <asyncio/core/internal/process/workers.h>
+#include <asyncio/core/internal/reactor/reactor.h>
+
+namespace asyncio::detail {
+
+void carry_on_in_child(const Rooms& rooms) {
+  rooms.reactor.after_fork();
+  rooms.workers.after_fork();
+}
+
+void check_fork(const Reactor& reactor, const char* call) {
+  if (!reactor.forked()) return;
+  throw InvalidStateError(std::string{call} +
+                          " in a forked child, on a loop made by the parent: call "
+                          "loop.after_fork() first, or make a new loop");
+}
+
+}  // namespace asyncio::detail

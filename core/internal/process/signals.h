@@ -1,0 +1,61 @@
+// Signals for one loop: handlers by number, and the process-wide router behind them.
+//
+// A signal belongs to one loop at a time.  The handler in the kernel only marks it and wakes the
+// loop; what was asked to be called runs there, as any callback.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include <asyncio/core/internal/rooms.h>
+#include <asyncio/core/unique_function.h>
+
+namespace asyncio::detail {
+
+class Signals {
+ public:
+  explicit Signals(const Rooms& rooms) noexcept : rooms_(rooms) {}
+  ~Signals() { end(); }
+  Signals(const Signals&) = delete;
+  Signals& operator=(const Signals&) = delete;
+
+  /// Gives every signal back.
+  void end() noexcept;
+
+  /// `keeps_alive`: a loop with this handler may wait for ever.
+  /// Throws: as EventLoop::add_signal_handler.
+  std::uint64_t add(int signo, UniqueFunction<void(int)> callback, bool keeps_alive = true);
+  bool remove(std::uint64_t id);
+  bool remove_all(int signo);
+
+  /// Calls the handlers of what has arrived, until the loop is told to stop; the rest is for its next
+  /// run.  One load when nothing has arrived.
+  void dispatch();
+
+  /// May the loop wait for ever, for a signal that somebody handles?
+  bool keep_loop_alive() const noexcept { return keeping_alive_ != 0; }
+
+  static constexpr std::uint64_t first_id = 65;  // above every signal number
+
+ private:
+  struct Handler {
+    std::uint64_t id;
+    bool keeps_alive;
+    std::shared_ptr<UniqueFunction<void(int)>> callback;
+  };
+
+  void forget(const Handler& handler) noexcept;
+
+  const Rooms& rooms_;
+  std::map<int, std::vector<Handler>> handlers_;
+  std::size_t keeping_alive_ = 0;
+  std::deque<std::pair<int, Handler>> due_;  ///< arrived, not yet called
+  std::uint64_t next_id_ = first_id;
+};
+
+}  // namespace asyncio::detail

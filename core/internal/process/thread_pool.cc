@@ -1,0 +1,75 @@
+#include <asyncio/core/internal/process/thread_pool.h>
+
+#include <algorithm>
+#include <csignal>
+#include <system_error>
+#include <utility>
+
+#include <pthread.h>
+
+namespace asyncio::detail {
+
+std::size_t ThreadPool::most_threads() noexcept {
+  // As Python's default executor: blocking calls mostly wait, so more than there are cores.
+  return std::min<std::size_t>(32, std::thread::hardware_concurrency() + 4);
+}
+
+void ThreadPool::work(const std::shared_ptr<State>& state, const std::shared_ptr<bool>& busy) {
+  std::unique_lock lock{state->mutex};
+  for (;;) {
+    ++state->idle;
+    state->work.wait(lock, [&] { return state->closing || !state->jobs.empty(); });
+    --state->idle;
+    if (state->closing) return;
+    UniqueFunction<void()> job = std::move(state->jobs.front());
+    state->jobs.pop_front();
+    *busy = true;
+    lock.unlock();
+    job();
+    job = nullptr;
+    lock.lock();
+    *busy = false;
+  }
+}
+
+void ThreadPool::submit(UniqueFunction<void()> job) {
+  const std::lock_guard lock{state_->mutex};
+  if (state_->idle <= state_->jobs.size() && workers_.size() < most_threads()) {
+    // Signals belong to the threads of the program, not to a helper's.
+    sigset_t all;
+    sigset_t before;
+    ::sigfillset(&all);
+    ::pthread_sigmask(SIG_SETMASK, &all, &before);
+    try {
+      auto busy = std::make_shared<bool>(false);
+      workers_.push_back({std::thread{&ThreadPool::work, state_, busy}, busy});
+    } catch (const std::system_error&) {
+      if (workers_.empty()) {
+        ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+        throw;
+      }
+    }
+    ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  }
+  state_->jobs.push_back(std::move(job));
+  state_->work.notify_one();
+}
+
+ThreadPool::~ThreadPool() {
+  std::vector<std::thread> joinable;
+  {
+    const std::lock_guard lock{state_->mutex};
+    state_->closing = true;
+    for (Worker& worker : workers_) {
+      if (*worker.busy) {
+        worker.thread.detach();
+      } else {
+        joinable.push_back(std::move(worker.thread));
+      }
+    }
+  }
+  state_->work.notify_all();
+  for (std::thread& thread : joinable) thread.join();
+}
+
+}  // namespace asyncio::detail

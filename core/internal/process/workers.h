@@ -1,0 +1,49 @@
+// Blocking calls of a loop's tasks: the threads, the jobs, and who waits for them.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+
+#include <asyncio/core/internal/process/thread_pool.h>
+#include <asyncio/core/lowlevel/wait_queue.h>
+#include <asyncio/core/unique_function.h>
+
+namespace asyncio::detail {
+
+class Workers {
+ public:
+  Workers() = default;
+  Workers(const Workers&) = delete;
+  Workers& operator=(const Workers&) = delete;
+
+  /// Has `job`, which must not throw, run on a thread.  It counts until job_is_done().
+  /// Throws: std::system_error if no thread can be started.
+  void start(UniqueFunction<void()> job) {
+    if (pool_ == nullptr) pool_ = std::make_unique<ThreadPool>();
+    pool_->submit(std::move(job));
+    ++jobs_;
+  }
+  void job_is_done() noexcept { --jobs_; }
+  /// Jobs that have not been reported done; each may wake a task.
+  std::size_t jobs() const noexcept { return jobs_; }
+
+  /// The tasks that wait for a job.
+  lowlevel::WaitQueue& waiting() noexcept { return waiting_; }
+
+  /// In the child of a fork: the threads are the parent's, so whoever waits for one hears of it.  The
+  /// pool is leaked, for a thread may have held its lock.
+  void after_fork() noexcept {
+    static_cast<void>(pool_.release());
+    jobs_ = 0;
+    waiting_.wake_all(lowlevel::Wake::broken);
+  }
+  /// The loop goes: joins the threads that are idle.
+  void end() noexcept { pool_.reset(); }
+
+ private:
+  std::unique_ptr<ThreadPool> pool_;
+  std::size_t jobs_ = 0;
+  lowlevel::WaitQueue waiting_;
+};
+
+}  // namespace asyncio::detail

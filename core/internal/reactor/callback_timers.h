@@ -1,0 +1,49 @@
+// Timers that call a function: call_later(), call_at() and add_timer().
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <unordered_map>
+#include <vector>
+
+#include <asyncio/core/internal/reactor/timer_queue.h>
+#include <asyncio/core/time.h>
+#include <asyncio/core/timer_id.h>
+#include <asyncio/core/unique_function.h>
+
+namespace asyncio::detail {
+
+class Reactor;
+
+class CallbackTimers {
+ public:
+  explicit CallbackTimers(Reactor& reactor) noexcept;
+  ~CallbackTimers();
+  CallbackTimers(const CallbackTimers&) = delete;
+  CallbackTimers& operator=(const CallbackTimers&) = delete;
+
+  /// `interval`: of a persistent one, from one due time to the next.
+  TimerId add(TimePoint first, Duration interval, bool persistent, UniqueFunction<void()> callback);
+  /// Returns false if there is none of this id.  What the callback holds is destroyed last.
+  bool remove(TimerId id) noexcept;
+  /// As remove(), for every one, also those that are added meanwhile.
+  void clear() noexcept;
+  std::size_t count() const noexcept { return timers_.size(); }
+
+  /// While held, those that are due wait: the loop only unwinds its tasks.
+  void hold(bool hold);
+
+ private:
+  struct Timer;
+
+  static void fire(TimerNode& node);
+
+  Reactor& reactor_;
+  std::unordered_map<std::uint64_t, std::unique_ptr<Timer>> timers_;
+  std::uint64_t next_id_ = 1;
+  std::vector<TimerNode*> held_;  ///< due while held
+  bool holding_ = false;
+};
+
+}  // namespace asyncio::detail

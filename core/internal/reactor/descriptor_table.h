@@ -1,0 +1,131 @@
+// The descriptors that tasks wait on: who waits, what is registered with the backend, and whether that
+// still stands.
+//
+// A registration outlives the wait, so that a task which waits again costs no system call.  The price is
+// that a descriptor may be closed, and its number reused, without notice; DESIGN.md, "Descriptors", says
+// which checks pay it.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include <sys/stat.h>
+
+#include <asyncio/core/event_loop_interface.h>
+#include <asyncio/core/internal/reactor/backend.h>
+#include <asyncio/core/lowlevel/checkpoint.h>
+#include <asyncio/core/lowlevel/waiter.h>
+#include <asyncio/core/time.h>
+
+namespace asyncio::detail {
+
+enum class Direction : std::uint8_t { read = 0, write = 1 };
+
+constexpr Interest interest_of(Direction direction) noexcept {
+  return direction == Direction::read ? Interest::read : Interest::write;
+}
+
+class DescriptorTable {
+ public:
+  explicit DescriptorTable(Backend backend) noexcept : backend_(backend) {}
+  DescriptorTable(const DescriptorTable&) = delete;
+  DescriptorTable& operator=(const DescriptorTable&) = delete;
+
+  /// Parks the task until `fd` is ready in `direction`.
+  /// Throws: FdError, BusyError, ClosedError (by notify_closing), Cancelled.
+  lowlevel::Wake wait(lowlevel::CurrentTask self, int fd, Direction direction,
+                      const TimePoint* deadline, const char* call);
+  /// Wakes the waiters of `fd` with ClosedError and forgets the registration.
+  void notify_closing(int fd);
+  /// Tasks that wait.
+  std::size_t waiters() const noexcept { return waiters_; }
+
+  // ---- What the backend reports -----------------------------------------------------------------
+  void note_ready(int fd, Interest directions) noexcept;
+  void note_dead(int fd) noexcept;
+  /// Wakes whom the reports concern.
+  void wake_reported() noexcept;
+  /// Looks after those that concerned nobody.
+  void drop_unclaimed() noexcept;
+
+  // ---- The kernel object ------------------------------------------------------------------------
+  /// Has the backend make it anew, to be rid of registrations that no number names any more.
+  void rebuild() noexcept;
+  /// It has been made anew.
+  void note_rebuild() noexcept { ++rebuilds_; }
+  /// Nobody waits, and the host's loop must not be kept by what is registered for the next wait.
+  void unregister_all() noexcept;
+
+  // ---- Registrations that were trusted ----------------------------------------------------------
+  /// Before a wait of the backend: checks what is to be checked by now.
+  /// Returns when to check the rest, if the wait is as long; TimePoint::max() if there is none.
+  TimePoint check_before_wait(TimePoint now) noexcept;
+  /// As a guest, which makes no long wait: when to come back for that.
+  TimePoint check_before_rest() noexcept;
+  /// Makes sure of every wait that trusted an old registration.  Returns false if there are none.
+  bool verify_waits() noexcept;
+
+ private:
+  struct FdWaiter;
+
+  struct alignas(64) Entry {
+    bool is_of(const struct stat& file) const noexcept {
+      return device == file.st_dev && inode == file.st_ino;
+    }
+    FdWaiter* waiter[2] = {nullptr, nullptr};
+    std::uint64_t last_task[2] = {0, 0};  ///< who waited last: another one means a fresh look
+    dev_t device = 0;                     ///< with inode: which file the number stood for
+    ino_t inode = 0;
+    Interest registered = Interest::none;
+    std::uint8_t unclaimed = 0;    ///< times it was ready and nobody waited
+    bool unverified = false;       ///< in unverified_
+    std::uint32_t trusted_in = 0;  ///< the sweep before which the unverified wait began
+    std::uint32_t told_in = 0;     ///< rebuilds_ when the backend took it; 0: it did not
+  };
+  struct Report {
+    int fd;
+    Interest directions;
+  };
+
+  bool has(int fd) const noexcept {
+    return fd >= 0 && static_cast<std::size_t>(fd) < entries_.size();
+  }
+  Entry& entry_of(int fd) noexcept { return entries_[static_cast<std::size_t>(fd)]; }
+  const Entry& entry_of(int fd) const noexcept { return entries_[static_cast<std::size_t>(fd)]; }
+
+  /// Need nothing be looked at again before the task waits once more?
+  bool is_trusted(const TaskControl& self, int fd, Direction direction) const noexcept;
+  /// Lets a wait rely on the registration that is there; it is looked at later.
+  void trust(int fd);
+  /// Sees to it that the backend watches.  Returns false if the descriptor never has to be waited for.
+  [[gnu::noinline]] bool prepare_wait(const TaskControl& self, int fd, Direction direction,
+                                      const char* call);
+  /// Looks at what the number stands for now, and registers it if need be.
+  bool look_afresh(const TaskControl& self, int fd, Direction direction, const char* call);
+  [[noreturn, gnu::noinline]] static void throw_broken(const TaskControl& self, int fd, bool dead,
+                                                       const char* call);
+  void wake_reported(const Report& report) noexcept;
+  /// Wakes whoever waits on `fd`: the descriptor is gone.  `dead`: it was found closed.
+  void break_waits(int fd, bool dead) noexcept;
+  void forget(int fd) noexcept;
+  void unregister(int fd, Interest directions) noexcept;
+  /// As EventLoopInterface::watch(), for a number that has an entry.
+  int watch(int fd, Interest wanted) noexcept;
+  bool still_stands(const Entry& entry, const struct stat& info) const noexcept;
+  bool verify(int fd) noexcept;
+  void sweep(TimePoint now) noexcept;
+
+  Backend backend_;
+  std::vector<Entry> entries_;
+  std::size_t waiters_ = 0;
+  std::vector<Report> reported_;            ///< ready in this wait, nobody woken yet
+  std::vector<int> unclaimed_;              ///< ready in this wait without a waiter
+  std::vector<int> unverified_;             ///< waited on anew without a system call
+  TimePoint next_sweep_{};                  ///< real time
+  TimePoint verify_at_ = TimePoint::max();  ///< as a guest: real time
+  std::uint32_t sweeps_ = 0;
+  std::uint32_t rebuilds_ = 1;  ///< times the kernel object was made
+};
+
+}  // namespace asyncio::detail

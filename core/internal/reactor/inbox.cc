@@ -1,0 +1,152 @@
+#include <asyncio/core/internal/reactor/inbox.h>
+
+#include <cerrno>
+#include <cstring>
+#include <mutex>
+#include <string>
+
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <asyncio/core/errors.h>
+
+namespace asyncio::detail {
+namespace {
+
+struct IdleInboxes {
+  std::mutex mutex;
+  Inbox* first = nullptr;
+  IdleInboxes* left_behind = nullptr;  // the one of the process that forked this one
+};
+// Leaked on purpose: threads may post, and be refused, while statics are destroyed.
+IdleInboxes& idle_inboxes() {
+  static IdleInboxes* list = nullptr;
+  [[maybe_unused]] static const bool made = [] {
+    const auto make = [] { list = new IdleInboxes{{}, nullptr, list}; };
+    make();
+    // In the child of a fork, a thread that stayed behind may hold the old one's lock.
+    ::pthread_atfork(nullptr, nullptr, make);
+    return true;
+  }();
+  return *list;
+}
+
+int make_eventfd() {
+  const int fd = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  if (fd < 0) {
+    throw Error(std::string{"an event loop could not make its wake-up eventfd: "} +
+                std::strerror(errno) + "; close descriptors or raise the limit (ulimit -n)");
+  }
+  return fd;
+}
+
+}  // namespace
+
+Post* Inbox::closed_mark() noexcept {
+  static Post mark{nullptr};
+  return &mark;
+}
+
+Inbox& Inbox::open() {
+  const int fd = make_eventfd();
+  IdleInboxes& idle = idle_inboxes();
+  Inbox* inbox = nullptr;
+  {
+    const std::lock_guard lock{idle.mutex};
+    inbox = idle.first;
+    if (inbox != nullptr) idle.first = inbox->next_idle_;
+  }
+  if (inbox == nullptr) inbox = new Inbox;
+  inbox->wake_fd_ = fd;
+  inbox->wake_requested_ = false;
+  inbox->signalled_ = false;
+  inbox->claim();
+  inbox->head_.store(nullptr, std::memory_order_release);
+  return *inbox;
+}
+
+void Inbox::refuse_thread(const char* call) {
+  throw InvalidStateError(std::string{call} +
+                          " from a thread that is not the loop's: use call_soon_threadsafe(...)");
+}
+
+void Inbox::close() noexcept {
+  sleeping_.store(false);
+  Post* left = head_.exchange(closed_mark());
+  epoch_.fetch_add(1, std::memory_order_relaxed);
+  while (left != nullptr) {
+    Post* next = left->next;
+    left->run(*left, nullptr);
+    left = next;
+  }
+  // Whoever saw sleeping_ true has counted itself in before it looks again and finds it false.
+  while (writers_.load() != 0) {
+  }
+  ::close(wake_fd_);
+  wake_fd_ = -1;
+  IdleInboxes& idle = idle_inboxes();
+  const std::lock_guard lock{idle.mutex};
+  next_idle_ = idle.first;
+  idle.first = this;
+}
+
+bool Inbox::push(Post& post) noexcept {
+  Post* head = head_.load(std::memory_order_relaxed);
+  do {
+    if (head == closed_mark()) return false;
+    post.next = head;
+  } while (!head_.compare_exchange_weak(head, &post));
+  // Dekker with begin_sleep(): either the loop sees the post, or we see it asleep.
+  if (sleeping_.load()) wake();
+  return true;
+}
+
+void Inbox::wake() noexcept {
+  wake_requested_.store(true);
+  if (!sleeping_.load()) return;
+  writers_.fetch_add(1);
+  if (sleeping_.exchange(false)) {
+    const int saved = errno;  // a signal handler must not disturb it
+    const std::uint64_t one = 1;
+    [[maybe_unused]] const auto written = ::write(wake_fd_, &one, sizeof one);
+    errno = saved;
+  }
+  writers_.fetch_sub(1);
+}
+
+Post* Inbox::take_all() noexcept {
+  Post* newest = head_.exchange(nullptr, std::memory_order_acquire);
+  Post* oldest = nullptr;
+  while (newest != nullptr) {
+    Post* next = newest->next;
+    newest->next = oldest;
+    oldest = newest;
+    newest = next;
+  }
+  return oldest;
+}
+
+bool Inbox::begin_sleep() noexcept {
+  sleeping_.store(true);
+  if (head_.load() == nullptr && !wake_requested_.exchange(false)) return true;
+  sleeping_.store(false);
+  wake_requested_.store(false);
+  return false;
+}
+
+bool Inbox::drain() noexcept {
+  wake_requested_.store(false);  // before reading: a wake-up from here on is for the next sleep
+  std::uint64_t count = 0;
+  return ::read(wake_fd_, &count, sizeof count) > 0;
+}
+
+void Inbox::after_fork() {
+  // Threads that were in the middle of wake() stayed with the parent.
+  writers_.store(0);
+  sleeping_.store(false);
+  const int fd = make_eventfd();
+  ::close(wake_fd_);
+  wake_fd_ = fd;
+}
+
+}  // namespace asyncio::detail

@@ -1,0 +1,93 @@
+// What other threads and signal handlers leave for a loop: a lock-free list and a wake-up.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+#include <pthread.h>
+
+namespace asyncio::detail {
+
+class Scheduler;
+
+/// One thing left for a loop.  `run` is called once, and frees it: on the loop's thread with the loop's
+/// scheduler, or with null if the loop closes first.
+struct Post {
+  explicit Post(void (*runner)(Post&, Scheduler*)) noexcept : run(runner) {}
+  void (*run)(Post&, Scheduler*);
+  Post* next = nullptr;
+  std::uint64_t epoch = 0;  ///< for which use of the inbox; 0: whoever has it may run it
+};
+
+/// First in, first out.  Objects are never freed, only reused: a thread that still holds one after
+/// its loop is gone finds it closed, or sees its post refused by `run`.
+class Inbox {
+ public:
+  /// An open inbox with an eventfd.
+  /// Throws: Error when out of descriptors.
+  static Inbox& open();
+  /// Drops what is left (with null) and gives the object back.
+  void close() noexcept;
+
+  /// Takes over `post`.  Returns false if closed: the post is still the caller's.
+  /// Threads: any.  Cost: one atomic exchange; a write(2) if the loop sleeps.
+  bool push(Post& post) noexcept;
+
+  /// Wakes the loop.  Threads: any; async-signal-safe.
+  void wake() noexcept;
+  /// Notes that a signal of the loop's has arrived, and wakes it.  Async-signal-safe.
+  void wake_for_signal() noexcept {
+    signalled_.store(true);
+    wake();
+  }
+
+  /// Does this thread have the loop that has this inbox?  Threads: any, at any time.
+  bool on_owners_thread() const noexcept {
+    return ::pthread_equal(owner_.load(std::memory_order_relaxed), ::pthread_self()) != 0;
+  }
+  /// Throws InvalidStateError if it has not; `call` is who asks.
+  void check_thread(const char* call) const {
+    if (!on_owners_thread()) [[unlikely]]
+      refuse_thread(call);
+  }
+  /// The calling thread has it from now on.
+  void claim() noexcept { owner_.store(::pthread_self(), std::memory_order_relaxed); }
+
+  // The loop's side.
+  bool has_posts() const noexcept { return head_.load(std::memory_order_relaxed) != nullptr; }
+  /// Has a signal arrived since the last call?
+  bool take_signalled() noexcept {
+    return signalled_.load(std::memory_order_relaxed) && signalled_.exchange(false);
+  }
+  /// Everything posted so far, oldest first.
+  Post* take_all() noexcept;
+  /// Between these two, posts write to wake_fd().  begin_sleep() returns false if there is work.
+  bool begin_sleep() noexcept;
+  void end_sleep() noexcept { sleeping_.store(false, std::memory_order_relaxed); }
+  int wake_fd() const noexcept { return wake_fd_; }
+  /// Differs between two loops that had this object one after the other.
+  std::uint64_t epoch() const noexcept { return epoch_.load(std::memory_order_relaxed); }
+  /// Is the loop that had epoch() when it took this object still there?
+  /// Threads: the one that closes it.
+  bool is_open(std::uint64_t epoch) const noexcept { return epoch == this->epoch(); }
+  /// Empties the eventfd.  Returns false if it was empty.
+  bool drain() noexcept;
+  /// In the child of a fork: an eventfd of its own.
+  void after_fork();
+
+ private:
+  [[noreturn]] static void refuse_thread(const char* call);
+  static Post* closed_mark() noexcept;
+
+  std::atomic<Post*> head_{nullptr};
+  std::atomic<bool> sleeping_{false};
+  std::atomic<bool> wake_requested_{false};
+  std::atomic<bool> signalled_{false};
+  std::atomic<int> writers_{0};
+  std::atomic<pthread_t> owner_{};
+  int wake_fd_ = -1;
+  std::atomic<std::uint64_t> epoch_{1};  // counts up when it closes: who had it sees that at once
+  Inbox* next_idle_ = nullptr;
+};
+
+}  // namespace asyncio::detail

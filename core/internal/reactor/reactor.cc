@@ -1,0 +1,205 @@
+#include <asyncio/core/internal/reactor/reactor.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <string>
+#include <utility>
+
+#include <pthread.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include <asyncio/core/errors.h>
+
+namespace asyncio::detail {
+namespace {
+
+// Waits in a row that end early and report nothing: the kernel object holds a registration that can
+// no longer be named (a closed descriptor with a living duplicate), so it is made anew.
+constexpr unsigned most_empty_wakeups = 64;
+
+}  // namespace
+
+constinit std::atomic<std::uint64_t> forks{0};
+
+void count_forks() noexcept {
+  static const bool counted = [] {
+    ::pthread_atfork(nullptr, nullptr, [] { forks.fetch_add(1, std::memory_order_relaxed); });
+    return true;
+  }();
+  static_cast<void>(counted);
+}
+
+Reactor::Reactor(EventLoopInterface& interface)
+    : backend_(interface),
+      callbacks_(*this),
+      descriptors_(backend_),
+      inbox_(&Inbox::open()),
+      guest_(backend_.is_guest()),
+      generation_(forks.load(std::memory_order_relaxed)) {
+  count_forks();
+}
+
+Reactor::~Reactor() {
+  inbox_->close();
+  if (timerfd_ >= 0) ::close(timerfd_);
+}
+
+void Reactor::take_over(ReactorUser& user) {
+  if (user_ != nullptr) {
+    throw InvalidStateError("EventLoop over a backend that another EventLoop has: make a new one");
+  }
+  user_ = &user;
+}
+
+void Reactor::watch_own(int fd, const char* what) {
+  if (const int error = backend_.watch(fd, Interest::read); error != 0) {
+    throw BackendError("backend '" + backend_.type() + "' could not watch the loop's " + what +
+                       ": " + std::strerror(error));
+  }
+}
+
+// Not in the constructor: the backend's half of the object does not exist yet there.
+void Reactor::start() {
+  if (std::exchange(started_, true)) return;
+  watch_own(inbox_->wake_fd(), "wake-up fd");
+  if (backend_.is_exact()) return;
+  timerfd_ = ::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+  if (timerfd_ < 0) {
+    throw BackendError("backend '" + backend_.type() +
+                       "' could not make its timerfd: " + std::strerror(errno));
+  }
+  watch_own(timerfd_, "timerfd");
+}
+
+void Reactor::rest(bool alive, TimePoint until) {
+  if (resting_ == alive) {
+    resting_ = !alive;
+    const Interest wanted = alive ? Interest::read : Interest::none;
+    backend_.watch(inbox_->wake_fd(), wanted);
+    backend_.watch(timerfd_, wanted);
+    if (!alive) descriptors_.unregister_all();
+  }
+  if (!alive) return;
+  until = std::min(until, descriptors_.check_before_rest());
+  if (until != TimePoint::max()) arm_timerfd(until);
+}
+
+void Reactor::detach() noexcept {
+  guest_ = false;
+  rebuilt();
+  if (std::exchange(resting_, false)) {
+    backend_.watch(inbox_->wake_fd(), Interest::read);
+    backend_.watch(timerfd_, Interest::read);
+  }
+  backend_.detach();
+}
+
+void Reactor::after_fork() {
+  rebuilt();
+  backend_.rebuild();  // first: until then every change would reach the parent's kernel object
+  generation_ = forks.load(std::memory_order_relaxed);
+  if (started_) backend_.watch(inbox_->wake_fd(), Interest::none);
+  inbox_->after_fork();
+  const bool was_started = std::exchange(started_, false);
+  if (timerfd_ >= 0) {
+    backend_.watch(timerfd_, Interest::none);
+    ::close(timerfd_);
+    timerfd_ = -1;
+    timerfd_deadline_ = TimePoint::max();
+  }
+  if (was_started) start();
+}
+
+// ---- Time ----------------------------------------------------------------------------------------
+
+void Reactor::fire_due(TimePoint now, std::uint64_t limit, const bool& stop) {
+  struct BringBack {
+    TimerQueue& timers;
+    ~BringBack() { timers.bring_back(); }
+  } bring_back{timers_};
+  for (TimerNode* due = nullptr; !stop && (due = timers_.due(now)) != nullptr;) {
+    TimerNode& node = *due;
+    if (node.sequence >= limit) {
+      timers_.set_aside(node);  // armed in this turn, due already: next turn
+      continue;
+    }
+    timers_.disarm(node);
+    timers_.prefetch_next();
+    node.fire(node);
+  }
+}
+
+void Reactor::arm_timerfd(TimePoint deadline) {
+  // Lazily: a timer set too early costs one extra turn when it fires; most deadlines go away before.
+  if (deadline >= timerfd_deadline_) return;
+  itimerspec spec{};
+  const auto since_epoch = std::max(deadline.time_since_epoch(), Duration{1});
+  const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(since_epoch);
+  spec.it_value.tv_sec = seconds.count();
+  spec.it_value.tv_nsec = (since_epoch - seconds).count();
+  ::timerfd_settime(timerfd_, TFD_TIMER_ABSTIME, &spec, nullptr);
+  timerfd_deadline_ = deadline;
+}
+
+// ---- Waiting -------------------------------------------------------------------------------------
+
+void Reactor::wait(TimePoint until) {
+  start();
+  const TimePoint now = Clock::now();
+  const bool may_block = until > now;
+  if (const TimePoint check_at = descriptors_.check_before_wait(now); until > check_at) {
+    reports_ = 0;
+    backend_.wait(check_at, *this);
+    if (reports_ == 0 && Clock::now() >= check_at) descriptors_.verify_waits();
+    settle_reports();
+    return;
+  }
+  const bool by_timerfd = may_block && timerfd_ >= 0 && until != TimePoint::max();
+  if (by_timerfd) arm_timerfd(until);
+  reports_ = 0;
+  backend_.wait(by_timerfd ? TimePoint::max() : may_block ? until : TimePoint::min(), *this);
+  if (may_block && reports_ == 0 && Clock::now() < until) {
+    if (++empty_wakeups_ >= most_empty_wakeups) {
+      empty_wakeups_ = 0;
+      descriptors_.rebuild();
+    }
+  } else if (may_block || reports_ != 0) {  // a mere look that found nothing tells nothing
+    empty_wakeups_ = 0;
+  }
+  settle_reports();
+}
+
+void Reactor::ready(int fd, Interest directions) noexcept {
+  ++reports_;
+  tell_of_work();
+  if (fd == inbox_->wake_fd()) {
+    zombie_seen_ = !inbox_->drain() || zombie_seen_;
+    return;
+  }
+  if (fd == timerfd_) {
+    std::uint64_t expirations = 0;
+    if (::read(timerfd_, &expirations, sizeof expirations) < 0) {
+      zombie_seen_ = true;
+    } else {
+      timerfd_deadline_ = TimePoint::max();
+    }
+    return;
+  }
+  descriptors_.note_ready(fd, directions);
+  if (guest_) descriptors_.wake_reported();  // the host's turn goes on, and may ask for work
+}
+
+void Reactor::dead(int fd) noexcept {
+  ++reports_;
+  descriptors_.note_dead(fd);
+}
+
+void Reactor::settle_reports() {
+  descriptors_.wake_reported();
+  if (std::exchange(zombie_seen_, false)) descriptors_.rebuild();
+  descriptors_.drop_unclaimed();
+}
+
+}  // namespace asyncio::detail

@@ -1,0 +1,134 @@
+// What the runtime adds to a backend so that all backends are alike: timers, the table of watched
+// descriptors, the wake-up descriptor and the precise timer.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+#include <asyncio/core/event_loop_interface.h>
+#include <asyncio/core/internal/reactor/backend.h>
+#include <asyncio/core/internal/reactor/callback_timers.h>
+#include <asyncio/core/internal/reactor/descriptor_table.h>
+#include <asyncio/core/internal/reactor/inbox.h>
+#include <asyncio/core/internal/reactor/timer_queue.h>
+#include <asyncio/core/test_clock.h>
+
+namespace asyncio::detail {
+
+/// Counts forks, in the child of each: a loop made before it must not be used before after_fork().
+extern std::atomic<std::uint64_t> forks;
+/// Has forks counted from now on.
+void count_forks() noexcept;
+
+/// Who has taken a reactor over, which works alone as well.
+class ReactorUser {
+ public:
+  /// Work has come, or the earliest deadline may have moved, perhaps while a host has the thread.
+  virtual void work_came() noexcept = 0;
+  /// As EventLoopInterface's members of these names.
+  virtual bool process(Duration budget) noexcept = 0;
+  virtual void stop() noexcept = 0;
+
+ protected:
+  ~ReactorUser() = default;
+};
+
+class Reactor final : private ReadySink {
+ public:
+  explicit Reactor(EventLoopInterface& interface);
+  ~Reactor();
+
+  static Reactor& of(EventLoopInterface& interface) noexcept {
+    return Backend::reactor_of(interface);
+  }
+
+  /// Throws: InvalidStateError if somebody has it already.
+  void take_over(ReactorUser& user);
+  /// Null: it works alone.
+  ReactorUser* user() const noexcept { return user_; }
+  /// Tells the user, if there is a host that may have the thread.
+  void tell_of_work() noexcept {
+    if (guest_ && user_ != nullptr) user_->work_came();
+  }
+
+  // ---- Time -------------------------------------------------------------------------------------
+  TimePoint now() const noexcept { return clock_ == nullptr ? Clock::now() : clock_->now(); }
+  void set_clock(TestClock* clock) noexcept { clock_ = clock; }
+
+  TimerQueue& timers() noexcept { return timers_; }
+  const TimerQueue& timers() const noexcept { return timers_; }
+  CallbackTimers& callbacks() noexcept { return callbacks_; }
+
+  /// Fires, in order, what is due at `now` and was armed before sequence number `limit`, until
+  /// `stop`, which a callback may set.
+  /// Throws: what a callback threw; the rest fires in the next call.
+  void fire_due(TimePoint now, std::uint64_t limit, const bool& stop);
+
+  // ---- Waiting ----------------------------------------------------------------------------------
+  /// Registers the descriptors of its own; once.  An EventLoop does so before the program opens any.
+  /// Throws: BackendError.
+  void start();
+
+  /// One wait of the backend, at most until `until`; wakes the tasks whose descriptors are ready.
+  /// Spends no time when until <= now.  Returns early when it likes.
+  /// Throws: BackendError.
+  void wait(TimePoint until);
+
+  Inbox& inbox() noexcept { return *inbox_; }
+  const Inbox& inbox() const noexcept { return *inbox_; }
+
+  // ---- Descriptors ------------------------------------------------------------------------------
+  DescriptorTable& descriptors() noexcept { return descriptors_; }
+  std::size_t fd_waiters() const noexcept { return descriptors_.waiters(); }
+
+  /// The child of a fork: kernel objects of its own.
+  void after_fork();
+  bool forked() const noexcept { return generation_ != forks.load(std::memory_order_relaxed); }
+
+  // ---- As a guest -------------------------------------------------------------------------------
+  /// Is the loop a host's?
+  bool guest() const noexcept { return guest_; }
+  void work_arrived() noexcept { backend_.work_arrived(); }
+  int native_fd() const noexcept { return backend_.native_fd(); }
+  /// When the host is going to be called for the timer of ours, at the latest.
+  TimePoint called_at() const noexcept {
+    return guest_ && !resting_ ? timerfd_deadline_ : TimePoint::max();
+  }
+  /// Between two calls of process(): has the host come back at the earliest deadline, or, with
+  /// nothing `alive`, takes our descriptors out of its loop so that it may end.
+  void rest(bool alive, TimePoint until);
+  /// Leaves the host's loop.  From here on it is as one of our own.
+  void detach() noexcept;
+
+ private:
+  void ready(int fd, Interest directions) noexcept override;
+  void dead(int fd) noexcept override;
+  void rebuilt() noexcept override { descriptors_.note_rebuild(); }
+
+  void watch_own(int fd, const char* what);
+  void arm_timerfd(TimePoint deadline);
+  void settle_reports();
+
+  Backend backend_;
+  ReactorUser* user_ = nullptr;
+  TestClock* clock_ = nullptr;
+  TimerQueue timers_;
+  CallbackTimers callbacks_;
+  DescriptorTable descriptors_;
+
+  Inbox* inbox_;
+  int timerfd_ = -1;
+  TimePoint timerfd_deadline_ = TimePoint::max();  ///< for when it is set; may be too early
+  bool started_ = false;
+  bool guest_;
+  bool resting_ = false;  ///< our descriptors are not watched: nothing could come of them
+
+  /// A descriptor of ours was reported and had nothing: a closed one's number lives on in the kernel.
+  bool zombie_seen_ = false;
+  unsigned reports_ = 0;        ///< what the backend has reported in this wait
+  unsigned empty_wakeups_ = 0;  ///< waits in a row that ended early and reported nothing
+  std::uint64_t generation_;
+};
+
+}  // namespace asyncio::detail

@@ -1,0 +1,64 @@
+// The turn of the loop: six steps, and nothing else.  DESIGN.md numbers them and names the test of each.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include <asyncio/core/internal/reactor/inbox.h>
+#include <asyncio/core/internal/rooms.h>
+#include <asyncio/core/time.h>
+
+namespace asyncio::detail {
+
+class Turn {
+ public:
+  explicit Turn(const Rooms& rooms) noexcept : rooms_(rooms) {}
+  Turn(const Turn&) = delete;
+  Turn& operator=(const Turn&) = delete;
+
+  /// Makes one turn after the other until `finished()`, which is asked after step 1, or until nothing
+  /// is left to wait for, or stop().  Returns true if it was finished.
+  /// Throws: BackendError.
+  template <class Finished>
+  bool drive(Finished finished) {
+    return drive([](void* ask) { return (*static_cast<Finished*>(ask))(); }, &finished);
+  }
+
+  /// A turn as a guest: the host has just waited, so it begins with a look at the descriptors; then
+  /// come deadlines up to `due`, what is ready, for no longer than until `budget_end`, and posts.
+  /// Throws: BackendError.
+  void guest_turn(TimePoint due, TimePoint budget_end);
+
+  /// A run begins.
+  void begin_run() noexcept { last_poll_ = Clock::now(); }
+
+  /// Is something left to do that needs no wait?
+  bool has_work() const noexcept;
+  /// Could anything but a deadline still bring work, such as a descriptor or another thread?
+  bool could_be_woken() const noexcept;
+  /// Gives back every post, which nobody is going to run.
+  void refuse_posts();
+
+  std::uint64_t count() const noexcept { return turns_; }
+  std::uint64_t waits() const noexcept { return waits_; }
+  std::uint64_t posts() const noexcept { return posts_taken_; }
+
+ private:
+  bool drive(bool (*finished)(void*), void* ask);
+  void take_posts();
+  void look();
+  bool look_is_due(TimePoint now) noexcept;
+  bool wait();
+  void fire_deadlines(TimePoint due, std::uint64_t limit);
+
+  const Rooms& rooms_;
+  std::uint64_t turns_ = 0;
+  std::uint64_t waits_ = 0;
+  std::uint64_t posts_taken_ = 0;
+  TimePoint last_poll_{};  ///< real time
+  Post* posts_ = nullptr;  ///< taken from the inbox, not yet run; oldest first
+  Post* posts_tail_ = nullptr;
+  std::uint64_t guest_limit_ = 0;  ///< as a guest: timers from this one on are not looked at next
+};
+
+}  // namespace asyncio::detail

@@ -1,0 +1,77 @@
+#include <asyncio/core/lowlevel/loop.h>
+
+#include <utility>
+
+#include <asyncio/core/detail/of_loop.h>
+#include <asyncio/core/errors.h>
+#include <asyncio/core/internal/done_callback.h>
+#include <asyncio/core/internal/failures.h>
+#include <asyncio/core/internal/scheduler.h>
+#include <asyncio/core/internal/slots.h>
+
+namespace asyncio {
+
+detail::Scheduler& detail::running_scheduler_or_throw(const char* call) {
+  Scheduler* const scheduler = Scheduler::current();
+  if (scheduler == nullptr) {
+    throw NoRunningLoopError(std::string{call} +
+                             " where no loop runs: call it inside asyncio::run(...)");
+  }
+  return *scheduler;
+}
+
+detail::Scheduler* detail::running_scheduler_or_null() noexcept { return Scheduler::current(); }
+
+void detail::check_here(const Scheduler& scheduler, const char* call, const char* what) {
+  scheduler.reactor().inbox().check_thread(call);
+  const Scheduler* const here = Scheduler::current();
+  if (here == nullptr || here == &scheduler) return;
+  throw InvalidStateError(std::string{call} + ": the " + what +
+                          " belongs to another loop than runs "
+                          "here");
+}
+
+void detail::report(const Scheduler& scheduler, std::string message,
+                    std::exception_ptr exception) noexcept {
+  scheduler.rooms().failures.report(std::move(message), std::move(exception), nullptr);
+}
+
+TimePoint detail::now_of(const Scheduler& scheduler) noexcept { return scheduler.reactor().now(); }
+
+detail::LoopSlotValue& detail::loop_slot(const void* key, std::unique_ptr<LoopSlotValue> (*make)(),
+                                         const char* call) {
+  return running_scheduler_or_throw(call).rooms().slots.get(key, make);
+}
+
+namespace lowlevel {
+
+LoopRef::LoopRef(const char* call)
+    : scheduler_(&detail::running_scheduler_or_throw(call)),
+      inbox_(&scheduler_->reactor().inbox()),
+      epoch_(inbox_->epoch()) {}
+
+void LoopRef::check(const char* call, const char* what) const {
+  inbox_->check_thread(call);
+  if (inbox_->is_open(epoch_)) return;
+  throw ClosedError(std::string{call} + " when the " + what +
+                    "'s loop is gone: do it before run() returns");
+}
+
+bool LoopRef::is_running_here() const noexcept {
+  return detail::Scheduler::current() == scheduler_ && inbox_->is_open(epoch_);
+}
+
+TimePoint LoopRef::now() const noexcept { return detail::now_of(*scheduler_); }
+
+void LoopRef::call_soon(UniqueFunction<void()> callback) const {
+  detail::call_soon_reporting(*scheduler_, std::move(callback));
+}
+
+void LoopRef::report(std::string message, std::exception_ptr exception) const noexcept {
+  detail::report(*scheduler_, std::move(message), std::move(exception));
+}
+
+TimePoint now(const char* call) { return detail::running_scheduler_or_throw(call).reactor().now(); }
+
+}  // namespace lowlevel
+}  // namespace asyncio

@@ -1,0 +1,89 @@
+// The few services of a loop that a primitive may need.  To leave something for a loop from another
+// thread, see LoopHandle; for the innermost scope, CancellationScope::current().
+#pragma once
+
+#include <cstdint>
+#include <exception>
+#include <memory>
+#include <string>
+
+#include <asyncio/core/export.h>
+#include <asyncio/core/time.h>
+#include <asyncio/core/unique_function.h>
+
+namespace asyncio::detail {
+
+class Inbox;
+class Scheduler;
+
+struct LoopSlotValue {
+  virtual ~LoopSlotValue() = default;
+};
+/// What the running loop keeps under `key`, made by `make` if there is nothing yet.
+/// Throws: NoRunningLoopError; what `make` throws.
+ASYNCIO_API LoopSlotValue& loop_slot(const void* key, std::unique_ptr<LoopSlotValue> (*make)(),
+                                     const char* call);
+
+}  // namespace asyncio::detail
+
+namespace asyncio::lowlevel {
+
+/// A loop, as an object knows it that was made on it and may outlive it.
+///
+/// Threads: check() may be called from any thread.  Everything else belongs to the loop's thread, and
+/// requires that check() has passed.
+class ASYNCIO_API LoopRef {
+ public:
+  /// The loop that runs on this thread.  `call` is who asks.
+  /// Throws: NoRunningLoopError.
+  explicit LoopRef(const char* call);
+
+  /// Throws InvalidStateError on another thread than the loop's, and ClosedError if the loop is gone.
+  /// `call` is who asks, and `what` is the thing that belongs to the loop, such as "future".
+  void check(const char* call, const char* what) const;
+  /// Is it the loop that runs on this thread?
+  bool is_running_here() const noexcept;
+
+  /// Its time: real, or virtual in tests.
+  TimePoint now() const noexcept;
+  /// Calls `callback` in the next turn, in order.  What it throws is reported.
+  void call_soon(UniqueFunction<void()> callback) const;
+  /// Tells the exception handler, or stderr if there is none.
+  void report(std::string message, std::exception_ptr exception) const noexcept;
+
+ private:
+  detail::Scheduler* scheduler_;
+  detail::Inbox* inbox_;  ///< is never freed, so it can tell when the loop is gone
+  std::uint64_t epoch_;
+};
+
+/// The time of the loop that runs on this thread: real, or virtual in tests.
+/// Throws: NoRunningLoopError; `call` is who asks.
+ASYNCIO_API TimePoint now(const char* call);
+
+/// One T for each loop, made when first asked for.  It goes with the loop, after every task, the last
+/// one made first; its destructor runs outside any task, and may use the loop as a callback may.
+///
+/// Declare it with static storage duration: `static LoopSlot<Cache> cache;`
+template <class T>
+class LoopSlot {
+ public:
+  LoopSlot() = default;
+  LoopSlot(const LoopSlot&) = delete;
+  LoopSlot& operator=(const LoopSlot&) = delete;
+
+  /// That of the loop that runs on this thread.  `call` is who asks.
+  /// Throws: NoRunningLoopError; what T's constructor throws.
+  /// Cost: a look into a hash table.
+  T& here(const char* call) {
+    struct Holder final : detail::LoopSlotValue {
+      T value{};
+    };
+    constexpr auto make = []() -> std::unique_ptr<detail::LoopSlotValue> {
+      return std::make_unique<Holder>();
+    };
+    return static_cast<Holder&>(detail::loop_slot(this, make, call)).value;
+  }
+};
+
+}  // namespace asyncio::lowlevel
