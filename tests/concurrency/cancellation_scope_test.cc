@@ -255,7 +255,7 @@ TEST_F(CancellationScopeTest, C39_OuterCancelledDuringTheInnerUnwindAbsorbsIt) {
   });
 }
 
-TEST_F(CancellationScopeTest, InnerCancelEndsOnlyTheInnerRegion) {
+TEST_F(CancellationScopeTest, R7_InnerCancelEndsOnlyTheInnerRegion) {
   run([] {
     CancellationScope outer;
     CancellationScope inner;
@@ -276,7 +276,7 @@ TEST_F(CancellationScopeTest, InnerCancelEndsOnlyTheInnerRegion) {
   });
 }
 
-TEST_F(CancellationScopeTest, CancelOfTheTaskIsAbsorbedByNoScopeInside) {
+TEST_F(CancellationScopeTest, R7_CancelOfTheTaskIsAbsorbedByNoScopeInside) {
   run([] {
     CancellationScope scope;
     bool went_on = false;

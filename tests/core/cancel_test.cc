@@ -1,6 +1,9 @@
 // Cancelling tasks: when it takes effect, where, and what it leaves alone.
+#include <exception>
+#include <stdexcept>
 #include <string>
 #include <thread>
+#include <type_traits>
 #include <vector>
 
 #include <asyncio/asyncio.h>
@@ -41,6 +44,116 @@ class WatchMoments {
       [](const AsyncResource&, detail::ResourceMoment, const std::exception_ptr&) noexcept {},
   };
 };
+
+// ---- What a cancel is ---------------------------------------------------------------------------
+
+TEST_F(CancelTest, R1_CancelledIsNoStdExceptionAndWhatTheAwaiterGetsIsOne) {
+  static_assert(!std::is_base_of_v<std::exception, Cancelled>);
+  static_assert(std::is_base_of_v<Error, TaskCancelledException>);
+  run([] {
+    std::string seen;
+    auto task = create_task([&] {
+      try {
+        sleep(1h);
+      } catch (const std::exception&) {
+        seen += "inside: an error;";
+      } catch (const Cancelled&) {
+        seen += "inside: Cancelled;";
+        throw;
+      }
+    });
+    settle();
+    task.cancel();
+    try {
+      await(task);
+    } catch (const std::exception&) {
+      seen += "outside: an error;";
+    }
+    EXPECT_EQ("inside: Cancelled;outside: an error;", seen);
+  });
+}
+
+TEST_F(CancelTest, R8_CancelRunsNothingOfTheTaskAndIsFalseOnlyOnceItHasEnded) {
+  run([] {
+    int unwound = 0;
+    const auto sleeper = [&] {
+      struct Count {
+        int& counter;
+        ~Count() { ++counter; }
+      } count{unwound};
+      sleep(1h);
+    };
+    const auto cancel = [&](const AnyTask& task) {
+      const int before = unwound;
+      EXPECT_TRUE(task.cancel());
+      EXPECT_TRUE(task.cancel()) << "once more";
+      EXPECT_EQ(before, unwound) << "unwound inside cancel()";
+    };
+    const AnyTask tasks[] = {
+        create_task(sleeper),
+        create_task(sleeper),
+        create_task([&] {
+          cancel(current_task());
+          sleeper();
+        }),
+    };
+    settle();
+    cancel(tasks[0]);
+    call_soon([&] { cancel(tasks[1]); });
+    settle();
+    EXPECT_EQ(3, unwound);
+    for (const AnyTask& task : tasks) EXPECT_FALSE(task.cancel());
+  });
+}
+
+TEST_F(CancelTest, R10_ReasonTextAndSourceTravelWithTheUnwind) {
+  std::string seen;
+  const auto recorder = [&] {
+    try {
+      sleep(1h);
+    } catch (const Cancelled& cancelled) {
+      seen = std::string{to_string(cancelled.reason())} + "/" + cancelled.text() + "/" +
+             cancelled.source();
+      throw;
+    }
+  };
+  run([&] {
+    auto task = create_task(recorder);
+    settle();
+    task.cancel("enough");
+    settle();
+    EXPECT_EQ("user/enough/main", seen);
+
+    CancellationScope::try_run([&](CancellationScope& scope) {
+      create_task(recorder);
+      settle();
+      scope.cancel("all of it");
+      shield(settle);  // before the scope ends, which would be a reason too
+    });
+    EXPECT_EQ("parent/all of it/main", seen);
+
+    CancellationScope::try_run(recorder, {.timeout = 1s});
+    EXPECT_EQ(0u, seen.find("deadline/")) << seen;
+
+    EXPECT_THROW(TaskGroup::run([&](TaskGroup& group) {
+                   group.spawn(recorder);
+                   settle();
+                   group.spawn([] { throw std::runtime_error("no disk"); }, "saver");
+                 }),
+                 ExceptionGroup);
+    EXPECT_EQ(0u, seen.find("sibling_failed/")) << seen;
+
+    auto waiting = create_task([&] { gather(create_task(recorder)); });
+    settle();
+    waiting.cancel();
+    settle();
+    EXPECT_EQ(0u, seen.find("abandoned/")) << seen;
+
+    create_task(recorder);
+    settle();
+  });
+  EXPECT_EQ(0u, seen.find("shutdown/")) << seen;
+}
 
 // ---- Start, finish, identity -----------------------------------------------------------------------
 
@@ -547,7 +660,7 @@ TEST_F(CancelTest, C26_CheckpointYieldsOnceItsBudgetIsSpent) {
   });
 }
 
-TEST_F(CancelTest, EverySuspendingCallIsACancellationPointBeforeItHasAnyEffect) {
+TEST_F(CancelTest, R2_EverySuspendingCallIsACancellationPointBeforeItHasAnyEffect) {
   run([] {
     SocketPair sockets;
     sockets.write(1, "ready");
@@ -578,6 +691,29 @@ TEST_F(CancelTest, EverySuspendingCallIsACancellationPointBeforeItHasAnyEffect) 
       EXPECT_EQ(TaskState::cancelled, task.state()) << name;
     }
     EXPECT_FALSE(worked);
+  });
+}
+
+TEST_F(CancelTest, R2_ACallThatHasSucceededDoesNotThrowAfterwards) {
+  run([] {
+    auto finished = create_task([] {});
+    await(finished);
+    int begun = 0;
+    int returned = 0;
+    auto task = create_task([&] {
+      for (;;) {
+        ++begun;
+        await(finished);  // yields now and then, with its result in hand
+        ++returned;
+      }
+    });
+    while (begun == 0) yield();
+    ASSERT_EQ(begun, returned + 1) << "it has yielded inside the call";
+    const int at_cancel = begun;
+    task.cancel();
+    EXPECT_THROW(await(task), TaskCancelledException);
+    EXPECT_EQ(at_cancel, returned);
+    EXPECT_EQ(at_cancel + 1, begun) << "the next call throws";
   });
 }
 

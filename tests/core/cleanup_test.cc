@@ -138,14 +138,14 @@ TEST_F(CleanupTest, C30_DestructorsOnTheWayMaySuspendAndRunToTheEnd) {
   EXPECT_EQ(2s, elapsed());
 }
 
-TEST_F(CleanupTest, C30_CleanupInACatchBlockIsCancelledLikeAnyOtherCode) {
+TEST_F(CleanupTest, R6_CleanupInACatchBlockIsCancelledLikeAnyOtherCode) {
   run([&] {
     bool finished = false;
     auto task = create_task([&] {
       try {
         sleep(1h);
       } catch (const Cancelled&) {
-        sleep(1s);  // R6: delivery is allowed in a catch block, nothing is in flight there
+        sleep(1s);  // nothing is in flight in a catch block, so this throws as well
         finished = true;
         throw;
       }
@@ -156,6 +156,62 @@ TEST_F(CleanupTest, C30_CleanupInACatchBlockIsCancelledLikeAnyOtherCode) {
     EXPECT_FALSE(finished);
     EXPECT_EQ(Duration::zero(), elapsed());
   });
+}
+
+TEST_F(CleanupTest, R5_NothingIsDeliveredInAShieldInTheLibrarysDestructorsOrWhileUnwinding) {
+  run([&] {
+    std::string finished;
+    auto task = create_task([&] {
+      current_task().cancel();
+      shield([&] {
+        sleep(1s);
+        finished += "shield;";
+      });
+      {
+        // What destructors of the library do.
+        const detail::NoCancel library{detail::enter_shielded_wait("test")};
+        sleep(1s);
+        finished += "library;";
+      }
+      try {
+        Finally unwinding{[&] {
+          sleep(1s);
+          finished += "unwinding;";
+        }};
+        throw std::runtime_error("of its own");
+      } catch (const std::runtime_error&) {
+      }
+      checkpoint();
+      ADD_FAILURE() << "it shows at the first call after them";
+    });
+    EXPECT_THROW(await(task), TaskCancelledException);
+    EXPECT_EQ("shield;library;unwinding;", finished);
+    EXPECT_EQ(3s, elapsed());
+  });
+}
+
+TEST_F(CleanupTest, R9_TheWayTheBodyEndsDecidesTheState) {
+  run([] {
+    const auto end_of = [](auto leave) {
+      auto task = create_task([leave] {
+        try {
+          sleep(1h);
+        } catch (const Cancelled&) {
+          leave();
+        }
+      });
+      settle();
+      EXPECT_TRUE(task.cancel());
+      settle();
+      return task.state();
+    };
+    EXPECT_EQ(TaskState::cancelled, end_of([] { throw; }));
+    EXPECT_EQ(TaskState::completed, end_of([] {}));
+    auto failing = [] { throw std::runtime_error("cleanup failed"); };
+    EXPECT_EQ(TaskState::failed, end_of(failing));
+  });
+  ASSERT_EQ(1u, reports.size()) << "nobody has looked at the failure";
+  reports.clear();
 }
 
 TEST_F(CleanupTest, C31_CancelWhileSuchADestructorIsSuspendedIsNotDeliveredThere) {

@@ -1,7 +1,6 @@
 // What goes wrong when C++ code is moved onto stacks of its own, and must not here.
 //
-// Hazards are numbered as in the project's reference.  Left out are those that no test can show to
-// be absent.
+// docs/semantics.md lists the hazards by their numbers.
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
@@ -13,6 +12,8 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <ostream>
+#include <streambuf>
 #include <string>
 #include <thread>
 #include <vector>
@@ -395,6 +396,34 @@ TEST(FiberHazardsDeathTest, Hazard3_CancelInANoexceptFunctionTerminatesAsAnyExce
   EXPECT_EXIT(cancel_in_a_noexcept_function(), testing::ExitedWithCode(9), "terminate");
 }
 
+// ---- 4: catch (...) in other people's code ------------------------------------------------------
+
+// Waits before it takes a character.
+class SlowBuffer : public std::streambuf {
+  int_type overflow(int_type character) override {
+    sleep(1s);
+    return character;
+  }
+};
+
+TEST_F(FiberHazardsTest, Hazard4_ACancelThatAStreamHasSwallowedIsThrownAgain) {
+  run([] {
+    bool swallowed = false;
+    auto task = create_task([&] {
+      SlowBuffer buffer;
+      std::ostream stream{&buffer};
+      stream << 'x';  // a stream takes every exception for a bad stream
+      swallowed = stream.bad();
+      checkpoint();
+      ADD_FAILURE() << "must be cancelled here";
+    });
+    settle();
+    task.cancel();
+    EXPECT_THROW(await(task), TaskCancelledException);
+    EXPECT_TRUE(swallowed);
+  });
+}
+
 // ---- 7 and 8: thread-local storage -----------------------------------------------------------------
 
 thread_local int of_this_thread = 0;
@@ -552,6 +581,28 @@ TEST_F(FiberHazardsTest, Hazard11_NoSuspendKeepsALockOfThreadsFromBeingHeldAcros
     const std::lock_guard lock{mutex};
     const NoSuspend guard;
     EXPECT_THROW(yield(), InvalidStateError);
+  });
+}
+
+// ---- 12: function-local statics -----------------------------------------------------------------
+
+// The C++ runtime sees one thread, so a second task that came here meanwhile would be an error of its
+// own: an initializer that initializes itself.
+int made_once() {
+  static const int value = [] {
+    const NoSuspend guard;
+    EXPECT_THROW(yield(), InvalidStateError);
+    return 7;
+  }();
+  return value;
+}
+
+TEST_F(FiberHazardsTest, Hazard12_NoSuspendKeepsTheInitializerOfAStaticFromBeingEnteredTwice) {
+  run([] {
+    auto first = create_task([] { return made_once(); });
+    auto second = create_task([] { return made_once(); });
+    EXPECT_EQ(7, await(first));
+    EXPECT_EQ(7, await(second));
   });
 }
 
@@ -835,6 +886,38 @@ TEST_F(FiberHazardsTest, Hazard15_BacktraceStopsAtTheSameFrameForEveryTask) {
     EXPECT_EQ(frames[0].count, frames[1].count);
     EXPECT_EQ(last(frames[0]), last(frames[1]));
     EXPECT_EQ(last(frames[0]), last(frames[2]));
+  });
+}
+
+// ---- 19 and 20: where nothing may suspend, and whose stack it is --------------------------------
+
+TEST_F(FiberHazardsTest, Hazard19_ASignalHandlerOfTheLoopIsACallbackSoItCannotSuspend) {
+  run([&] {
+    bool refused = false;
+    loop().add_signal_handler(SIGUSR1, [&](int) {
+      EXPECT_THROW(sleep(1s), NotInTaskError);
+      refused = true;
+    });
+    ::raise(SIGUSR1);
+    settle();
+    loop().remove_signal_handler(SIGUSR1);
+    EXPECT_TRUE(refused);
+  });
+}
+
+TEST_F(FiberHazardsTest, Hazard20_CallbacksAndThreadsHaveOrdinaryStacks) {
+  run([] {
+    const detail::Fiber& fiber = current_task().control().fiber;
+    const auto is_mine = [&] {
+      const auto* const here = static_cast<const std::byte*>(__builtin_frame_address(0));
+      return here >= fiber.top - fiber.size && here < fiber.top;
+    };
+    EXPECT_TRUE(is_mine());
+    bool in_callback = true;
+    call_soon([&] { in_callback = is_mine(); });
+    settle();
+    EXPECT_FALSE(in_callback);
+    EXPECT_FALSE(to_thread(is_mine));
   });
 }
 

@@ -188,6 +188,31 @@ TEST(ShutdownDeathTest, C54_HandleOfAnAbandonedTaskStaysHarmless) {
   EXPECT_EXIT(keep_a_handle(), testing::ExitedWithCode(0), "still here");
 }
 
+[[noreturn]] void look_at_what_an_abandoned_task_holds() {
+  struct OnItsStack {
+    ~OnItsStack() { std::_Exit(1); }
+    int value = 42;
+  };
+  const volatile OnItsStack* held = nullptr;
+  {
+    TestClock clock;
+    EventLoop loop{make_backend("auto"), LoopOptions{.clock = &clock}};
+    loop.run([&] {
+      create_task([&] {
+        const OnItsStack local;
+        held = &local;
+        swallow_for_ever();
+      });
+      settle();
+    });
+  }
+  std::_Exit(held->value == 42 ? 0 : 2);
+}
+
+TEST(ShutdownDeathTest, Hazard5_AnAbandonedTaskIsLeakedWithItsStackNotFreedUnderItsObjects) {
+  EXPECT_EXIT(look_at_what_an_abandoned_task_holds(), testing::ExitedWithCode(0), "was abandoned");
+}
+
 // ---- The loop's own end ----------------------------------------------------------------------------
 
 TEST_F(ShutdownTest, DestroyingALoopThatWasStoppedUnwindsTheTasksThatWait) {

@@ -403,7 +403,7 @@ struct ClosureProbe {
   Log* log;
 };
 
-TEST_F(TaskTest, ClosureIsDestroyedOnceInsideTheTaskWhenTheBodyReturns) {
+TEST_F(TaskTest, Hazard6_ClosureIsDestroyedOnceInsideTheTaskWhenTheBodyReturns) {
   ClosureProbe::Log log;
   run([&] {
     auto task = create_task([probe = ClosureProbe{log}] { yield(); }, "owner");
@@ -414,7 +414,7 @@ TEST_F(TaskTest, ClosureIsDestroyedOnceInsideTheTaskWhenTheBodyReturns) {
   EXPECT_EQ(1, log.destroyed);
 }
 
-TEST_F(TaskTest, ClosureIsDestroyedOnceInsideTheTaskWhenTheBodyThrows) {
+TEST_F(TaskTest, Hazard6_ClosureIsDestroyedOnceInsideTheTaskWhenTheBodyThrows) {
   ClosureProbe::Log log;
   run([&] {
     auto task =
