@@ -1,4 +1,4 @@
-// A guest in a host's loop.  The numbers are those of the pitfalls of embedding.
+// A guest in a host's loop.  docs/semantics.md lists the pitfalls by their numbers.
 #include <csignal>
 #include <functional>
 #include <memory>
