@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Checks that the C++ and Meson code in the documents is cut from files that are built.
+"""Checks that the C++, Meson and CMake code in the documents is cut from files that are built.
 
 usage: check_snippets.py SOURCE_ROOT COMPILE_COMMANDS [NOT_BUILT...]
 
 NOT_BUILT are files that this build leaves out for want of a backend.
 
-Every ```cpp and ```meson block of README.md, CONTRIBUTING.md, backends/README.md and docs/ has on
-the line before it
+Every ```cpp, ```meson and ```cmake block of README.md, CONTRIBUTING.md, backends/README.md and docs/
+has on the line before it
     <!-- from examples/NAME.cc -->
 and its lines stand, one after the other, in that file.  Indentation may differ as a whole.
 """
@@ -17,7 +17,8 @@ import re
 import sys
 import textwrap
 
-BLOCK = re.compile(r"^```(?:cpp|c\+\+|cc|meson)\b[^\n]*\n(.*?)^```", re.M | re.S)
+BLOCK = re.compile(r"^```(?:cpp|c\+\+|cc|meson|cmake)\b[^\n]*\n(.*?)^```", re.M | re.S)
+BUILD_FILES = ("meson.build", "CMakeLists.txt")
 SOURCE = re.compile(r"<!-- from (\S+) -->\n+\Z")
 
 
@@ -57,7 +58,7 @@ def main():
                 wrong.append(f"{place}: say where it is from: <!-- from examples/NAME.cc -->")
                 continue
             path = (root / source.group(1)).resolve()
-            if path.name != "meson.build" and path not in compiled:
+            if path.name not in BUILD_FILES and path not in compiled:
                 wrong.append(f"{place}: {source.group(1)} is not compiled in this build")
             elif not contains(path.read_text(encoding="utf-8"), lines_of(block.group(1))):
                 wrong.append(f"{place}: no longer stands like this in {source.group(1)}")
