@@ -70,6 +70,7 @@ void add(Rows& rows, const std::string& contender,
                EchoClients clients(server, {.connections = 100});
                clients.run(2'000);
                clients.latencies_us().clear();
+               state.begin_as_it_is();
                while (state.KeepRunningBatch(200)) clients.run(200);
                report_percentiles(state, clients.latencies_us());
              })

@@ -28,6 +28,7 @@ inline void time_messages(State& state, const ServerProcess& server, EchoClients
     clients.run(std::max<std::int64_t>(1, messages / 5));
   } while (!clients.all_served());
   clients.latencies_us().clear();
+  state.begin_as_it_is();
   const auto began = Clock::now();
   while (state.KeepRunningBatch(messages)) {
     const double before = echo_bench::cpu_time_us(server.pid());

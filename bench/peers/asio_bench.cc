@@ -251,7 +251,6 @@ Coroutine<std::int64_t> skynet(std::int64_t first, std::int64_t leaves) {
 
 /// As time_skynet(), which cannot wait for a coroutine.
 Coroutine<> time_skynet_here(State& state, std::int64_t leaves) {
-  check_skynet(state, co_await skynet(0, leaves), leaves);
   while (state.KeepRunningBatch(leaves)) {
     check_skynet(state, co_await skynet(0, leaves), leaves);
   }

@@ -24,17 +24,16 @@ inline bool set_lateness(State& state, Clock::duration late) {
   return true;
 }
 
-/// Calls `sleep`, which takes kShortSleep, and times how late it returns.  A first one warms up.
+/// Calls `sleep`, which takes kShortSleep, and times how late it returns.
 template <class Sleep>
 void time_sleeps(State& state, Sleep sleep) {
   std::vector<double> late_us;
-  sleep();
   for (auto _ : state) {
     const auto began = Clock::now();
     sleep();
     const auto late = Clock::now() - began - kShortSleep;
     if (!set_lateness(state, late)) return;
-    late_us.push_back(in_us(late));
+    if (state.timed()) late_us.push_back(in_us(late));
   }
   report_percentiles(state, std::move(late_us));
 }

@@ -6,7 +6,7 @@
 #include <cstddef>
 #include <vector>
 
-#include <benchmark/benchmark.h>
+#include "state.h"
 
 namespace bench {
 
@@ -20,7 +20,7 @@ inline double in_seconds(Clock::duration duration) {
 }
 
 /// Gives counters p50_us and p99_us.  Requires: samples.
-inline void report_percentiles(benchmark::State& state, std::vector<double> samples_us) {
+inline void report_percentiles(State& state, std::vector<double> samples_us) {
   std::sort(samples_us.begin(), samples_us.end());
   state.counters["p50_us"] = samples_us[samples_us.size() / 2];
   state.counters["p99_us"] = samples_us[samples_us.size() * 99 / 100];

@@ -13,11 +13,9 @@ inline void check_skynet(State& state, std::int64_t sum, std::int64_t leaves) {
   if (sum != leaves * (leaves - 1) / 2) state.SkipWithError("skynet gave a wrong sum");
 }
 
-/// Times trees that `tree()` adds up, for each leaf.  A first one warms stacks and memory: a large tree
-/// takes longer than the minimal time, so that a cold one would be the only one.
+/// Times trees that `tree()` adds up, for each leaf.
 template <class Tree>
 void time_skynet(State& state, std::int64_t leaves, Tree tree) {
-  check_skynet(state, tree(), leaves);
   while (state.KeepRunningBatch(leaves)) check_skynet(state, tree(), leaves);
 }
 

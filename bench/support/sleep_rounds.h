@@ -14,11 +14,9 @@ namespace bench {
 
 constexpr std::chrono::milliseconds kLongSleep{100};
 
-/// Times rounds of sleeps of kLongSleep that all begin at once: what each took beyond that.  A first
-/// round warms stacks and memory.
+/// Times rounds of sleeps of kLongSleep that all begin at once: what each took beyond that.
 template <class Round>
 void time_sleep_rounds(State& state, Round round) {
-  round();
   for (auto _ : state) {
     const auto began = Clock::now();
     round();
