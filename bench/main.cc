@@ -4,8 +4,6 @@
 //
 // Run one subject per process, as `meson test --benchmark` does (--benchmark_filter='^core\.yield/'):
 // once a process has had a second thread, locks and allocations cost more in all that follows.
-#include <sys/resource.h>
-
 #include <algorithm>
 #include <cstdio>
 #include <map>
@@ -13,18 +11,11 @@
 
 #include <benchmark/benchmark.h>
 
+#include "support/many_descriptors.h"
 #include "support/plain_names.h"
 #include "support/rows.h"
 
 namespace {
-
-/// The usual soft limit of 1,024 descriptors is less than one benchmark of many pipes needs.
-void allow_many_descriptors() {
-  rlimit limit{};
-  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
-  limit.rlim_cur = limit.rlim_max;
-  ::setrlimit(RLIMIT_NOFILE, &limit);
-}
 
 /// Takes --extent= out of the arguments.
 bench::Extent take_extent(int& argc, char** argv) {
@@ -49,7 +40,7 @@ int main(int argc, char** argv) {
   const bench::Extent extent = take_extent(argc, argv);
   benchmark::Initialize(&argc, argv);
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;
-  allow_many_descriptors();
+  bench::allow_many_descriptors();
   bench::Subject::register_all(extent);
   bench::PlainNames reporter;
   benchmark::RunSpecifiedBenchmarks(&reporter);
