@@ -41,7 +41,7 @@ inline void time_messages(State& state, const ServerProcess& server, EchoClients
 
 /// Counter: the server's system calls for each message.  Absent where nothing can count them.
 inline void count_syscalls(State& state, const ServerProcess& server, EchoClients& clients) {
-  constexpr std::int64_t kCounted = 5'000;
+  constexpr std::int64_t kCounted = 2'000;
   try {
     echo_bench::SyscallCounter counter(server.pid(), std::nullopt);
     clients.run(kCounted);

@@ -13,8 +13,11 @@ import sys
 
 from . import (
     backends_table,
+    building,
+    choice,
     compare,
     disturbance,
+    fitness,
     losses,
     machine,
     names,
@@ -32,7 +35,8 @@ from .programs import ROOT
 # How long to measure each row in a round, how many rounds at most, and how long altogether.
 QUICK = {"full": False, "seconds": 0.03, "rounds": 7, "budget": 250}
 FULL = {"full": True, "seconds": 0.5, "rounds": 11, "budget": None}
-# For each row where the number of rounds is given: then there is time, and short samples scatter more.
+# For each row where the number of rounds is given: there is time then, and short samples scatter
+# more.
 UNHURRIED = 0.1
 
 RELEASE = ROOT / "build" / "release"
@@ -71,8 +75,8 @@ def argument_parser():
     )  # fmt: skip
     instead.add_argument(
         "--show", metavar="RUN", type=path,
-        help="print the tables of an earlier run by its JSON, and write its page beside it, instead "
-        "of measuring",
+        help="print the tables of an earlier run by its JSON, and write its page beside it, "
+        "instead of measuring",
     )  # fmt: skip
     parser.add_argument(
         "--build", type=path, help=argparse.SUPPRESS  # measure this folder, as it is
@@ -120,7 +124,9 @@ def main():
             report(record.load(given.show), given.show)
             return 0
         if not given.build:
-            make_release()
+            # Only now that the arguments are known to be good: it may take a while.
+            building.make(build, extent(given.full), names.wanted(given.filter))
+            print("\n==> running the benchmarks", flush=True)
         return measure(given, build)
     except (record.Unreadable, programs.NoBuild) as error:
         runs = build / "bench-report"
@@ -134,10 +140,9 @@ def main():
         return INTERRUPTED
 
 
-def make_release():
-    """Only now that the arguments are known to be good: it may take a while."""
-    subprocess.run([ROOT / "dev", "build", "release"], check=True)
-    print("\n==> running the benchmarks", flush=True)
+def extent(full):
+    """Which sizes there are, as programs are told."""
+    return "full" if full else "usual"
 
 
 def measure(given, build):
@@ -174,8 +179,9 @@ def measure(given, build):
 
 def prepare(build, settings, processor):
     """The programs of one build, and the record for what they will say."""
-    extent = "full" if settings["full"] else "usual"
-    chosen, failures = programs.available(build, extent, names.wanted(settings["filter"]))
+    chosen, failures = programs.available(
+        build, extent(settings["full"]), names.wanted(settings["filter"])
+    )
     kept = record.Record(
         taken=datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H%M%SZ"),
         settings=settings,
@@ -192,9 +198,12 @@ def measure_rounds(sides, settings, processor):
     for ending in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(ending) == signal.SIG_DFL:  # not of nohup(1)
             signal.signal(ending, signal.default_int_handler)
+    governor = machine.governor(processor)
+    before = fitness.look(processor)
+    now = fitness.in_words(before, governor=governor)
+    print("this machine is", now, file=sys.stderr, flush=True)
     watched = disturbance.Disturbance(processor)
-    first = targets.subjects(targets.load())
-    budget = Budget(settings["budget"], settings["rounds"], first=first)
+    budget = Budget(settings["budget"], settings["rounds"])
     interrupted = False
     try:
         rounds.measure(
@@ -204,13 +213,27 @@ def measure_rounds(sides, settings, processor):
                 program, subject, settings["seconds"], processor, budget.left()
             ),
             say=lambda line: print(line, file=sys.stderr, flush=True),
+            judged=judged(),
         )
     except KeyboardInterrupt:
         interrupted = True
-    taken = disturbance.in_words(*watched.share())
+    least, most = watched.share()
+    fit = fitness.in_words(before, fitness.look(processor), least, governor)
     for _, kept in sides:
-        kept.machine["taken by other programs"] = f"{taken} of that processor"
+        kept.machine["fitness"] = fit
+        kept.machine["taken by other programs"] = (
+            f"{disturbance.in_words(least, most)} of that processor"
+        )
     return interrupted
+
+
+def judged():
+    """Does a verdict hang on a row of this name: on a target, or on which backend to choose?"""
+    rows = targets.rows(targets.load())
+    subjects = choice.subjects() | {backends_table.SUBJECT}
+    return lambda name: str(name) in rows or (
+        name.subject in subjects and name.contender in choice.BACKENDS
+    )
 
 
 def commands(chosen, settings, processor):
@@ -241,26 +264,34 @@ def report(kept, samples, folder=None):
     """
     from . import page  # needs packages that a mere comparison does not
 
-    judged = targets.results(kept, targets.load())
-    highlights = [backends_table.table(kept), targets.table(judged), losses.table(kept)]
-    highlights = [table for table in highlights if table]
+    verdicts = targets.results(kept, targets.load())
+    of_backends = backends_table.tables(kept)
+    others = [table for table in (targets.table(verdicts), losses.table(kept)) if table]
+    highlights = [*of_backends, *others]
+    answers = choice.lines(kept)
     for subject in kept.subjects():
         for table in tables.subject_tables(kept, subject):
             print(tables.as_text(table))
     for table in highlights:
         print(tables.as_text(table, width=math.inf))
-    if judged:
-        print(targets.tally(judged))
-    print("taken by other programs:", kept.machine["taken by other programs"])
+    if answers:
+        print(choice.HEADING, "", *(f"  {line}" for line in answers), "", sep="\n")
+    if verdicts:
+        print(targets.tally(verdicts))
+    if fit := kept.machine.get("fitness"):
+        print("this machine was", fit)
     for line in kept.failures:
         print("FAILED", line)
     for line in kept.left_out:
         print("LEFT OUT", line)
     html = folder / "report.html" if folder else samples.with_suffix(".html")
     markdown = folder / "summary.md" if folder else samples.with_suffix(".md")
-    html.write_text(page.page(kept, highlights), encoding="utf-8")
-    if highlights:
-        markdown.write_text("\n".join(map(tables.as_markdown, highlights)), encoding="utf-8")
+    html.write_text(page.page(kept, of_backends, others), encoding="utf-8")
+    if answers or highlights:
+        listed = "".join(f"- {line}\n" for line in answers)
+        first = [f"**{choice.HEADING}**\n\n{listed}"] if answers else []
+        text = "\n".join([*first, *map(tables.as_markdown, highlights)])
+        markdown.write_text(text, encoding="utf-8")
     print("report:", html)
 
 

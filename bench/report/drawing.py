@@ -22,10 +22,12 @@ FEWEST_POWERS_OF_PANEL = 2
 # variable of the page's style sheet.
 TEXT = "#010100"
 GRID = "#010101"
+QUIET = "#010102"
 COLOURS = {who: f"#0102{index:02x}" for index, who in enumerate(contenders.ALL)}
 VARIABLES = {
     TEXT: "currentColor",
     GRID: "var(--grid)",
+    QUIET: "var(--quiet)",
     **{drawn: f"var(--{who.replace('@', '-')})" for who, drawn in COLOURS.items()},
 }
 

@@ -4,13 +4,17 @@ import pathlib
 
 import jinja2
 
-from . import plots, subjects, tables
+from . import choice, choice_plots, plots, subjects, tables
 
 TEMPLATES = pathlib.Path(__file__).parent
 
 
-def page(record, highlights):
-    """The page as text.  `highlights` are tables that come before the subjects."""
+def page(record, of_backends, highlights):
+    """The page as text.
+
+    It begins with what a backend is chosen by, `of_backends` being tables of that; `highlights` are
+    other tables that come before the subjects.
+    """
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
         autoescape=True,
@@ -19,7 +23,13 @@ def page(record, highlights):
         undefined=jinja2.StrictUndefined,
     )
     return environment.get_template("page.html").render(
-        highlights=highlights, modules=modules(record), record=record
+        backends=map(choice.short, choice.BACKENDS),
+        cards=choice_plots.cards(record),
+        heading=choice.HEADING,
+        highlights=highlights,
+        modules=modules(record),
+        of_backends=of_backends,
+        record=record,
     )
 
 

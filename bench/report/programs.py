@@ -8,6 +8,7 @@ need not use Google Benchmark, but it must understand its --benchmark_list_tests
 import json
 import os
 import pathlib
+import re
 import shlex
 from dataclasses import dataclass, field, replace
 
@@ -29,6 +30,7 @@ class Program:
     rows: dict = field(default_factory=dict, hash=False, compare=False)  # listed name -> Name
     whole: frozenset = frozenset()  # the subjects of which `rows` has all that the program can do
     called: str = ""  # what to call it where it is reported
+    peer: str = ""  # the contender that all of its rows are of, if there is but one
 
     def environ(self):
         return {**os.environ, **dict(self.environment)}
@@ -45,6 +47,12 @@ class Program:
         wanted = f"{subject}/" if subject in self.whole else f"({'|'.join(chosen)})$"
         return "--benchmark_filter=^" + wanted.replace(".", "[.]")
 
+    def narrowed(self, wanted):
+        """The same program with those rows only whose name is wanted."""
+        rows = {row: name for row, name in self.rows.items() if wanted(name)}
+        partly = {name.subject for row, name in self.rows.items() if row not in rows}
+        return replace(self, rows=rows, whole=self.whole - partly)
+
     def ours(self, found):
         """Those of the results, by name, that were asked for."""
         asked = set(map(str, self.rows.values()))
@@ -56,6 +64,24 @@ def declared(build, extent):
 
     Raises NoBuild.
     """
+    programs = []
+    for entry in entries(build):
+        # What to measure, for how long and how to print it is for us to say.
+        ours = ("--benchmark_", "--extent=")
+        command = [in_build(build, part) for part in entry["cmd"] if not part.startswith(ours)]
+        programs.append(
+            Program(
+                (*command, f"--extent={extent}"),
+                tuple(sorted(entry["env"].items())),
+                called=own_part(command, build),
+                peer=peer_of(entry),
+            )
+        )
+    return list(dict.fromkeys(programs))
+
+
+def entries(build):
+    """What a build folder says of each benchmark().  Raises NoBuild."""
     path = build / "meson-info" / "intro-benchmarks.json"
     try:
         listed = json.loads(path.read_text(encoding="utf-8"))
@@ -66,19 +92,27 @@ def declared(build, extent):
         ) from error
     if not listed:
         raise NoBuild(f"{build} was configured without benchmarks: meson configure -Dbench=enabled")
-    programs = []
-    for entry in listed:
-        # What to measure, for how long and how to print it is for us to say.
-        ours = ("--benchmark_", "--extent=")
-        command = [in_build(build, part) for part in entry["cmd"] if not part.startswith(ours)]
-        programs.append(
-            Program(
-                (*command, f"--extent={extent}"),
-                tuple(sorted(entry["env"].items())),
-                called=own_part(command, build),
-            )
-        )
-    return list(dict.fromkeys(programs))
+    return listed
+
+
+def peer_of(entry):
+    """The contender that a benchmark() is named after; nothing if it is this library's."""
+    match = re.search(r"\bbench peer (\w+)$", entry.get("name", ""))
+    return match.group(1) if match else ""
+
+
+def could_have(contender, rows, wanted):
+    """Could this contender have a row that is wanted?
+
+    Its rows are named as those of others, but for itself.  So nobody has to ask its program, which
+    may not have been built.
+    """
+    return any(
+        wanted(row._replace(contender=other))
+        for row in rows
+        for other in {contender, row.contender}
+        if other.split("@")[0] == contender
+    )
 
 
 def in_build(build, part):
@@ -107,15 +141,19 @@ def listed_rows(program):
 def available(build, extent, wanted, list_rows=listed_rows):
     """The programs of a build with those rows that `wanted(name)` chooses, and what went wrong.
 
-    Of programs that list the same row, the first has it.
+    Of programs that list the same row, the first has it.  A peer that could have none of them is
+    not asked.
     """
-    programs, failures, taken = [], [], set()
+    programs, failures, taken, known = [], [], set(), []
     for program in declared(build, extent):
+        if program.peer and known and not could_have(program.peer, known, wanted):
+            continue
         try:
             rows = list_rows(program)
         except Failed as failure:
             failures.append(f"{program.label()} does not list its benchmarks: {failure}")
             continue
+        known += rows.values()
         chosen = {
             row: name for row, name in rows.items() if str(name) not in taken and wanted(name)
         }

@@ -16,36 +16,72 @@ def turns(programs, round_number):
     return programs[first:] + programs[:first]
 
 
-def measure(sides, budget, run, say=lambda line: None):
+def measure(sides, budget, run, say=lambda line: None, judged=lambda name: False):
     """Runs every subject as often as the budget allows.  An interrupt is noted and passed on.
 
     sides   pairs of a list of programs and the record that takes their samples: one pair, or two to
             compare builds
     run     a function of a program and a subject that returns what the program wrote
+    judged  does a verdict hang on a row of this name?  Where time is short, such rows have rounds
+            of their own before all others
     """
-    subjects = {s for programs, _ in sides for p in programs for s in p.subjects()}
     number = 0
     try:
+        before = rounds_of_judged(sides, budget, run, say, judged)
+        subjects = subjects_of(sides)
         for number in range(budget.rounds):
             for subject in budget.in_order(subjects):
                 if budget.allows(subject, number):
                     say(f"round {number + 1}: {subject}")
-                    turn(sides, subject, number, budget, run)
-                elif number == 0:
-                    leave_out(sides, f"{subject}: no time was left to measure it")
+                    began = budget.clock()
+                    turn(sides, subject, number + before.get(subject, 0), run)
+                    budget.measured(subject, began)
+                elif number == 0 and not budget.done.get(subject):
+                    what = "what is not judged of it" if subject in before else "it"
+                    leave_out(sides, f"{subject}: no time was left to measure {what}")
     except KeyboardInterrupt:
         leave_out(sides, f"all that was to follow: interrupted in round {number + 1}")
         raise
 
 
-def turn(sides, subject, number, budget, run):
+def rounds_of_judged(sides, budget, run, say, judged):
+    """Rounds of those rows alone.  Maps each subject that has others as well to how many it had."""
+    narrowed = [([p.narrowed(judged) for p in programs], record) for programs, record in sides]
+    had = {}
+    for number in range(budget.rounds_of_judged):
+        for subject in sorted(subjects_of(narrowed)):
+            if not budget.left():
+                leave_out(sides, f"{subject}: no time was left for round {number + 1}")
+                continue
+            say(f"round {number + 1} of what is judged: {subject}")
+            began = budget.clock()
+            turn(narrowed, subject, number, run)
+            if rows_of(narrowed, subject) == rows_of(sides, subject):
+                budget.measured(subject, began)  # nothing is left for another
+            else:
+                had[subject] = number + 1
+    return had
+
+
+def subjects_of(sides):
+    return {s for programs, _ in sides for p in programs for s in p.subjects()}
+
+
+def rows_of(sides, subject):
+    """All rows of a subject, by the place of their program."""
+    return [
+        {str(name) for name in program.rows.values() if name.subject == subject}
+        for programs, _ in sides
+        for program in programs
+    ]
+
+
+def turn(sides, subject, number, run):
     """One round of one subject, or what there is time for."""
-    began = budget.clock()
     try:
         compete(sides, subject, number, run)
     except OutOfTime:
         leave_out(sides, f"{subject}: time ran out in round {number + 1}")
-    budget.measured(subject, began)
 
 
 def leave_out(sides, line):

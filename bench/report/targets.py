@@ -41,9 +41,15 @@ def load():
     return json.loads(LIST.read_text(encoding="utf-8"))
 
 
-def subjects(listed):
-    """Those that have something to reach."""
-    return {names.parse(target["row"]).subject for entry in listed for target in entry["limits"]}
+def rows(listed):
+    """The names of all rows that a verdict hangs on: ours, and what they are compared with."""
+    return {
+        target[which]
+        for entry in listed
+        for target in entry["limits"]
+        for which in ("row", "of")
+        if which in target
+    }
 
 
 def results(record, listed):

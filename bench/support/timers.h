@@ -83,6 +83,7 @@ class TimersBench {
   void run() {
     if (shape_.op == TimerOp::insert_cancel || shape_.op == TimerOp::move) {
       arm_all();
+      state_.begin_as_it_is();  // every timer has been touched, of which there may be a million
       rounds([&] { change_all(); }, [] {});
       cancel_all();
     } else if (shape_.op == TimerOp::insert) {
@@ -159,7 +160,8 @@ class TimersBench {
 template <class Timers, class... Where>
 void add_timers(Rows& rows, std::string_view contender, const TimersShape& shape,
                 const Where&... where) {
-  const std::size_t enough = rows.smoke() ? 1 : 100'000;
+  // Each round of timers that fire waits for them.
+  const std::size_t enough = rows.smoke() ? 1 : shape.fires() ? 20'000 : 100'000;
   const std::size_t rounds = std::max<std::size_t>(1, enough / shape.pending);
   rows.add_self_timed(contender, to_params(shape),
                       [=](State& state) { TimersBench<Timers>(state, shape, where...).run(); })

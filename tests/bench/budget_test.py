@@ -15,10 +15,27 @@ class BudgetTest(unittest.TestCase):
     def test_what_is_quick_comes_first_if_there_is_no_time_for_all(self):
         self.assertEqual(plan({"quick": 1, "slow": 100}, 50, 7), {"quick": 7, "slow": 1})
 
-    def test_those_that_come_first_are_served_before_what_is_quick(self):
-        self.assertEqual(plan({"quick": 1, "slow": 20}, 41, 7, {"slow"}), {"quick": 1, "slow": 3})
-        budget = Budget(None, 3, first=["b"])
-        self.assertEqual(budget.in_order({"a", "b", "c"}), ["b", "a", "c"])
+    def test_rounds_that_a_subject_has_had_cost_nothing(self):
+        had = {"judged": FEWEST, "other": 1}
+        self.assertEqual(plan({"judged": 10, "other": 1}, 2, 7, had), {"judged": 3, "other": 3})
+        self.assertEqual(plan({"judged": 10, "other": 1}, 24, 4, had), {"judged": 4, "other": 4})
+
+    def test_what_has_not_been_measured_comes_first(self):
+        budget = Budget(None, 3)
+        self.assertEqual(budget.in_order({"a", "b", "c"}), ["a", "b", "c"])
+        budget.measured("a", 0)
+        self.assertEqual(budget.in_order({"a", "b", "c"}), ["b", "c", "a"])
+
+    def test_nobody_measures_a_round_twice(self):
+        budget = Budget(None, 2)
+        budget.measured("a", 0)
+        self.assertFalse(budget.allows("a", 0))
+        self.assertTrue(budget.allows("a", 1))
+
+    def test_what_is_judged_comes_first_only_where_time_is_short(self):
+        self.assertEqual(Budget(10, 7).rounds_of_judged, FEWEST)
+        self.assertEqual(Budget(10, 2).rounds_of_judged, 2)
+        self.assertEqual(Budget(None, 7).rounds_of_judged, 0)
 
     def test_fewer_rounds_than_a_spread_needs_may_be_asked_for(self):
         self.assertEqual(plan({"a": 1}, math.inf, 2), {"a": 2})

@@ -133,7 +133,7 @@ class RunTest(InBuildFolder):
         self.assertNotIn("Traceback", complained)
         self.assertIn("all that was to follow: interrupted in round 1", said)
         (kept,) = self.kept()
-        self.assertIn("core.yield/go/tasks:2", json.loads(kept.read_text())["rows"])
+        self.assertIn("core.pipes/raw_libev/fds:1", json.loads(kept.read_text())["rows"])
         self.assertEqual(self.kept("*.html"), [kept.with_suffix(".html")])
 
 

@@ -14,8 +14,9 @@ class ProgramsTest(unittest.TestCase):
         self.build = pathlib.Path(folder.name)
         (self.build / "meson-info").mkdir()
 
-    def declare(self, *commands):
+    def declare(self, *commands, peers=()):
         listed = [{"cmd": command, "env": {}} for command in commands]
+        listed += [{"cmd": [peer], "env": {}, "name": f"bench peer {peer}"} for peer in peers]
         path = self.build / "meson-info" / "intro-benchmarks.json"
         path.write_text(json.dumps(listed), encoding="utf-8")
 
@@ -56,6 +57,26 @@ class ProgramsTest(unittest.TestCase):
         (found,), _ = self.available(rows, lambda name: name.parameters == (("n", "1"),))
         self.assertEqual(found.filter("a.x"), "--benchmark_filter=^(a[.]x/go/n:1)$")
         self.assertEqual(found.ours({"a.x/go/n:1": 1, "a.x/go/n:2": 2}), {"a.x/go/n:1": 1})
+
+    def test_a_peer_that_could_have_no_row_of_the_name_is_not_asked(self):
+        self.declare(["p"], peers=["go"])
+        rows = {"p": ["a.x/asyncio/n:1", "a.y/asyncio@ev"]}
+        found, failures = self.available(rows, lambda name: "asyncio" in name.contender)
+        self.assertEqual([p.command[0] for p in found], ["p"])
+        rows["go"] = ["a.x/go/n:1"]
+        found, failures = self.available(rows, lambda name: name.contender == "go")
+        self.assertEqual([p.command[0] for p in found], ["go"])
+        self.assertEqual(failures, [])
+
+    def test_a_narrowed_program_measures_only_those_rows(self):
+        self.declare(["p"])
+        rows = {"p": ["a.x/go/n:1", "a.x/go/n:2", "a.y/go"]}
+        (found,), _ = self.available(rows)
+        narrowed = found.narrowed(lambda name: name.parameters != (("n", "2"),))
+        self.assertEqual(narrowed.filter("a.x"), "--benchmark_filter=^(a[.]x/go/n:1)$")
+        self.assertEqual(narrowed.filter("a.y"), "--benchmark_filter=^a[.]y/")
+        self.assertEqual(found.filter("a.x"), "--benchmark_filter=^a[.]x/")
+        self.assertEqual(found.narrowed(lambda name: False).subjects(), [])
 
     def test_a_program_that_cannot_run_is_reported(self):
         self.declare(["/nowhere/at_all"])

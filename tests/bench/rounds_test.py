@@ -31,12 +31,14 @@ class RoundsTest(unittest.TestCase):
         self.kept = record.Record(taken="now", settings={})
         self.order = []
 
-    def measure(self, programs, count, budget=None, run=output):
+    def measure(self, programs, count, budget=None, run=output, judged=lambda name: False):
         def noted(program_run, subject):
             self.order.append((program_run.command[0], subject))
             return run(program_run, subject)
 
-        rounds.measure([(programs, self.kept)], Budget(budget, count, Clock()), noted)
+        rounds.measure(
+            [(programs, self.kept)], Budget(budget, count, Clock()), noted, judged=judged
+        )
 
     def test_those_that_compete_in_a_subject_run_one_after_the_other_and_take_turns_to_be_first(
         self,
@@ -49,6 +51,34 @@ class RoundsTest(unittest.TestCase):
              ("q", "a.x"), ("p", "a.x"), ("q", "a.y"), ("p", "a.y")],
         )  # fmt: skip
         self.assertEqual(self.kept.samples("a.x/go"), [1.0, 1.0])
+
+    def test_what_is_judged_has_three_rounds_before_all_else_has_one(self):
+        both = program("p", "a.x/asyncio", "a.x/bare", "a.y/asyncio")
+        judged = {"a.x/asyncio"}
+        self.measure([both], 7, budget=11, judged=lambda name: str(name) in judged)
+        self.assertEqual(self.order[:5], [("p", "a.x")] * 3 + [("p", "a.x"), ("p", "a.y")])
+        self.assertEqual(self.kept.samples("a.x/asyncio")[:4], [1.0, 1.0, 1.0, 1.0])
+        # In the same round as what it may be compared with.
+        self.assertEqual(self.kept.samples("a.x/bare")[:4], [None, None, None, 1.0])
+        self.assertEqual(self.kept.samples("a.y/asyncio")[0], 1.0)
+
+    def test_a_subject_of_which_everything_is_judged_is_not_begun_anew(self):
+        programs = [program("p", "a.x/asyncio"), program("q", "a.x/go")]
+        self.measure(programs, 3, budget=100, judged=lambda name: True)
+        self.assertEqual(len(self.order), 6)
+        self.assertEqual(self.kept.samples("a.x/go"), [1.0, 1.0, 1.0])
+
+    def test_with_time_enough_nothing_has_rounds_of_its_own(self):
+        self.measure([program("p", "a.x/asyncio", "a.x/bare")], 3,
+                     judged=lambda name: name.contender == "asyncio")  # fmt: skip
+        self.assertEqual(self.kept.samples("a.x/asyncio"), [1.0, 1.0, 1.0])
+
+    def test_judged_rows_that_there_is_no_time_for_are_named(self):
+        self.measure([program("p", "a.x/asyncio", "a.x/bare")], 3, budget=2,
+                     judged=lambda name: name.contender == "asyncio")  # fmt: skip
+        self.assertIn("a.x: no time was left for round 3", self.kept.left_out)
+        missing = "a.x: no time was left to measure what is not judged of it"
+        self.assertIn(missing, self.kept.left_out)
 
     def test_what_there_is_no_time_for_is_named(self):
         self.measure([program("p", "a.x/asyncio", "a.y/asyncio")], 5, budget=3)

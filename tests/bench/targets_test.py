@@ -47,7 +47,14 @@ class TargetsTest(unittest.TestCase):
         (result,) = targets.results(self.kept, listed)
         self.assertEqual(result.target["row"], "a.x/asyncio")
         self.assertIsNone(targets.table([]))
-        self.assertEqual(targets.subjects(listed), {"a.x", "a.y"})
+
+    def test_a_verdict_hangs_on_our_rows_and_on_those_that_they_are_compared_with(self):
+        limits = [
+            {"row": "a.x/asyncio", "at_most": 1},
+            {"row": "a.y/asyncio", "at_most": 1, "of": "a.y/go"},
+        ]
+        listed = [{"work": "w", "limits": limits}]
+        self.assertEqual(targets.rows(listed), {"a.x/asyncio", "a.y/asyncio", "a.y/go"})
 
     def test_a_verdict_that_noise_could_turn_says_so(self):
         kept = recorded({"a.x/asyncio": 10.0}, {"a.x/asyncio": 20.0}, {"a.x/asyncio": 30.0})

@@ -1,0 +1,61 @@
+"""Builds the benchmark programs that the names to measure need, and neither tests nor examples.
+
+This library's program is always built, for it says which rows there are.  Whatever else is built
+belongs to one contender: a peer's program, or a small program that ours starts.
+"""
+
+import json
+import re
+import subprocess
+
+from . import programs
+from .programs import ROOT
+
+OWN = "bench/asyncio_bench"
+
+
+def make(build, extent, wanted, run=subprocess.run):
+    """Builds, by way of ./dev, in the folder that it calls the release.
+
+    Raises subprocess.CalledProcessError; the build has said what is wrong.
+    """
+
+    def ninja(*targets):
+        run([ROOT / "dev", "build", "release", *targets], check=True)
+
+    ninja(OWN)
+    if others := needed(build, rows(build, extent), wanted):
+        ninja(*others)
+
+
+def rows(build, extent):
+    """The names of what this library's program can measure."""
+    (own,) = [p for p in programs.declared(build, extent) if p.command[0] == str(build / OWN)]
+    return list(programs.listed_rows(own).values())
+
+
+def needed(build, own_rows, wanted):
+    """The targets of those contenders that could have a row that is wanted, in order."""
+    listed = json.loads((build / "meson-info" / "intro-targets.json").read_text(encoding="utf-8"))
+    targets = {target["id"]: target["filename"][0] for target in listed}
+    found = set()
+    for entry in programs.entries(build):
+        subject = subject_of(entry)
+        for target in map(targets.get, entry["depends"]):
+            contender = target and contender_of(target)
+            chosen = [row for row in own_rows if subject in (None, row.subject)]
+            if contender and programs.could_have(contender, chosen, wanted):
+                found.add(target.replace(f"{build}/", "", 1))
+    return sorted(found)
+
+
+def subject_of(entry):
+    """The subject that a benchmark() is about; None if it is about all of a peer's."""
+    match = re.search(r"\bbench (\w+\.\w+)$", entry["name"])
+    return match and match.group(1)
+
+
+def contender_of(target):
+    """Whose program it is, by its file: go_peer is go's, program_asio is asio's; or None."""
+    match = re.search(r"(?:/program_(\w+)|/(\w+)_peer)$", target)
+    return match and (match.group(1) or match.group(2))
