@@ -82,6 +82,83 @@ TEST_F(DeadlineTest, ScopeCancelledByHandBeforeItsDeadlineIsNotExpired) {
   });
 }
 
+// ---- A body that only computes ---------------------------------------------------------------------
+
+TEST_F(DeadlineTest, IsCancelledNoticesThatItHasPassed) {
+  run([&] {
+    CancellationScope scope{{.timeout = 1s}};
+    EXPECT_FALSE(scope.enter([&] {
+      EXPECT_FALSE(is_cancelled());
+      clock.advance(1s);
+      const ExpectNoSuspend no_suspend;
+      EXPECT_TRUE(is_cancelled());
+      EXPECT_TRUE(scope.expired());
+      EXPECT_EQ(0u, timers());
+      EXPECT_TRUE(is_cancelled());
+      checkpoint();
+    }));
+    EXPECT_EQ(1s, elapsed());
+  });
+}
+
+TEST_F(DeadlineTest, IsCancelledNoticesThatOfAScopeAroundTheTask) {
+  run([&] {
+    EXPECT_THROW(timeout(1s,
+                         [&] {
+                           await(create_task([&] {
+                             timeout(1h, [&] {
+                               clock.advance(2s);
+                               EXPECT_TRUE(is_cancelled());
+                             });
+                           }));
+                           checkpoint();
+                         }),
+                 TimeoutException);
+  });
+}
+
+TEST_F(DeadlineTest, IsCancelledNoticesNoneFromBeyondAShieldButTheShieldsOwn) {
+  run([&] {
+    EXPECT_THROW(timeout(1s,
+                         [&] {
+                           shield([&] {
+                             clock.advance(2s);
+                             EXPECT_FALSE(is_cancelled());
+                           });
+                           EXPECT_TRUE(is_cancelled());
+                           checkpoint();
+                         }),
+                 TimeoutException);
+    EXPECT_THROW(shield_for(1s,
+                            [&] {
+                              clock.advance(2s);
+                              EXPECT_TRUE(is_cancelled());
+                              checkpoint();
+                            }),
+                 TimeoutException);
+  });
+}
+
+TEST_F(DeadlineTest, IsCancelledOfTwoThatHavePassedLeavesTheReportToTheOuter) {
+  run([&] {
+    bool inner_reported = false;
+    EXPECT_THROW(timeout(2s,
+                         [&] {
+                           try {
+                             timeout(1s, [&] {
+                               clock.advance(3s);
+                               EXPECT_TRUE(is_cancelled());
+                               checkpoint();
+                             });
+                           } catch (const TimeoutException&) {
+                             inner_reported = true;
+                           }
+                         }),
+                 TimeoutException);
+    EXPECT_FALSE(inner_reported);
+  });
+}
+
 // ---- Moving it -----------------------------------------------------------------------------------
 
 TEST_F(DeadlineTest, C43_MovedIntoThePastItIsDeliveredAtTheNextCheckpoint) {
