@@ -263,7 +263,7 @@ class LibevBackend final : public EventLoopInterface {
     const bool work = self.process(self.budget_);
     if (self.host_ == nullptr) return;  // it has been shut down in there
     if (work) {
-      ev_idle_start(host, &self.idle_);
+      self.work_arrived();  // a task may have run the host, whose turns in there stopped both
     } else {
       ev_idle_stop(host, &self.idle_);
       ev_prepare_stop(host, &self.prepare_);

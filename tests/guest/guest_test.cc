@@ -315,6 +315,23 @@ TEST_F(GuestTest, Pitfall11_12_ATaskThatRunsTheHostIsNotOvertakenByOthers) {
   EXPECT_EQ("(h)t", log);
 }
 
+// The host's turns in there find nothing to do for the guest, which has the thread: that must not keep
+// the host from coming back for what is left.
+TEST_F(GuestTest, Pitfall11_ATaskThatRunsTheHostPastItsBudgetDoesNotStrandTheRest) {
+  Guest thrifty{*host, {.budget = 50us}};
+  std::string log;
+  thrifty->create_task([&] {
+    if (host->may_be_nested()) {
+      host->after(1ms, [&] { host->end_run(); });
+      host->run();
+    }
+    log += 't';
+  });
+  thrifty->call_soon([&] { log += 'c'; });
+  host->run();
+  EXPECT_EQ("tc", log);
+}
+
 // By a frame that no task's stack would hold.
 bool has_a_deep_stack() {
   volatile char frame[1024 * 1024];
