@@ -124,8 +124,7 @@ class Queue : public detail::QueueBase {
   std::optional<T> try_get() {
     std::optional<T> item;
     if (!items_.empty()) {
-      item.emplace(std::move(items_.front()));
-      items_.pop();
+      item.emplace(items_.take());
       if (auto* putter = static_cast<Putter*>(putters_.front())) {
         items_.push(std::move(putter->item));
         accept(*putter);
@@ -144,11 +143,12 @@ class Queue : public detail::QueueBase {
     closed_ = true;
     close_waiters();
   }
-  /// As close(), and drops what is left: for join() that is dealt with.
+  /// As close(), and drops what is left: for join() that is dealt with.  Destructors of items find the
+  /// queue closed and empty.
   void close_now() noexcept {
-    const std::size_t dropped = items_.size();
-    while (!items_.empty()) items_.pop();
-    finish_items(dropped);
+    detail::RingBuffer<T> dropped;  // goes last: one of them may even be what keeps the queue
+    dropped.swap(items_);
+    finish_items(dropped.size());
     close();
   }
 

@@ -1,4 +1,6 @@
 // A first-in, first-out buffer that keeps its memory: a queue in use allocates nothing.
+//
+// A value's destructor is anybody's code, and may come back here: values leave before they are destroyed.
 #pragma once
 
 #include <cstddef>
@@ -13,7 +15,7 @@ class RingBuffer {
  public:
   RingBuffer() = default;
   ~RingBuffer() {
-    while (!empty()) pop();
+    while (!empty()) take();
     if (slots_ != nullptr) std::allocator<T>{}.deallocate(slots_, capacity_);
   }
   RingBuffer(const RingBuffer&) = delete;
@@ -21,17 +23,26 @@ class RingBuffer {
 
   bool empty() const noexcept { return count_ == 0; }
   std::size_t size() const noexcept { return count_; }
-  T& front() noexcept { return slots_[head_]; }
 
   void push(T&& value) {
     if (count_ == capacity_) grow();
     std::construct_at(slots_ + (head_ + count_) % capacity_, std::move(value));
     ++count_;
   }
-  void pop() noexcept {
-    std::destroy_at(slots_ + head_);
+  /// Requires: not empty.
+  T take() noexcept {
+    T* const slot = slots_ + head_;
+    T value = std::move(*slot);
     head_ = (head_ + 1) % capacity_;
     --count_;
+    std::destroy_at(slot);
+    return value;
+  }
+  void swap(RingBuffer& other) noexcept {
+    std::swap(slots_, other.slots_);
+    std::swap(capacity_, other.capacity_);
+    std::swap(head_, other.head_);
+    std::swap(count_, other.count_);
   }
 
  private:

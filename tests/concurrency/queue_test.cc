@@ -1,8 +1,10 @@
 // Queues: order, capacity, closing, and that no item is ever lost or doubled.
+#include <functional>
 #include <memory>
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <asyncio/asyncio.h>
@@ -547,6 +549,72 @@ TEST_F(QueueTest, P26_TimeoutAndHandOverInTheSameTurnIsDelivered) {
     queue.put(1);
     EXPECT_EQ(1, await(getter));
     EXPECT_TRUE(queue.empty());
+  });
+}
+
+// ---- Items whose destructors come back -------------------------------------------------------------
+
+/// An item that does something when it is destroyed, unless it has been moved from.
+class Parting {
+ public:
+  explicit Parting(std::function<void()> action) : action_(std::move(action)) {}
+  Parting(Parting&& other) noexcept : action_(std::exchange(other.action_, nullptr)) {}
+  Parting& operator=(Parting&&) = delete;
+  ~Parting() {
+    if (action_) std::exchange(action_, nullptr)();
+  }
+
+ private:
+  std::function<void()> action_;
+};
+
+TEST_F(QueueTest, P23_ADroppedItemFindsTheQueueClosedAndEmpty) {
+  run([] {
+    Queue<Parting> queue;
+    int dropped = 0;
+    for (int i = 0; i < 5; ++i) {
+      queue.put(Parting{[&] {
+        ++dropped;
+        EXPECT_TRUE(queue.is_closed());
+        EXPECT_EQ(0u, queue.size());
+        EXPECT_FALSE(queue.try_get().has_value());
+        EXPECT_THROW(queue.try_put(Parting{nullptr}), ClosedError);
+        queue.close_now();
+      }});
+    }
+    queue.close_now();
+    EXPECT_EQ(5, dropped);
+    queue.join();  // what was dropped is dealt with
+    EXPECT_THROW(queue.task_done(), InvalidStateError);
+  });
+}
+
+TEST_F(QueueTest, P23_TheLastDroppedItemMayBeWhatKeepsTheQueue) {
+  run([] {
+    auto queue = std::make_shared<Queue<Parting>>();
+    Queue<Parting>& face = *queue;
+    const std::weak_ptr<Queue<Parting>> watch = queue;
+    queue->put(Parting{[] {}});
+    queue->put(Parting{[kept = std::move(queue)]() mutable { kept.reset(); }});
+    face.close_now();
+    EXPECT_TRUE(watch.expired());
+  });
+}
+
+TEST_F(QueueTest, ItemsThatGoWithTheQueueMayStillCallIt) {
+  run([] {
+    int gone = 0;
+    {
+      Queue<Parting> queue;
+      for (int i = 0; i < 5; ++i) {
+        queue.put(Parting{[&] {
+          ++gone;
+          if (gone == 1) queue.put(Parting{[&] { ++gone; }});
+          if (gone == 2) queue.try_get();
+        }});
+      }
+    }
+    EXPECT_EQ(6, gone);
   });
 }
 
