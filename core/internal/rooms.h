@@ -1,5 +1,5 @@
 // Where the rooms of a loop are found.  A room that needs another one looks here, and includes the
-// header of that one alone: this file says nothing of what they do.  DESIGN.md has a plan of them.
+// header of that one alone: this file says nothing of what they do.  core/DESIGN.md has a plan of them.
 #pragma once
 
 namespace asyncio {

@@ -172,7 +172,7 @@ namespace {
   task.done_callbacks.reset();
 }
 
-// In this order: state, event, waiters, group, done callbacks (see docs/semantics.md, S25).
+// In this order: state, event, waiters, group, done callbacks (docs/semantics.md, "The end of a task has an order").
 [[noreturn]] void end_task(Scheduler& scheduler, TaskControl& task, TaskState end) noexcept {
   const Rooms& rooms = scheduler.rooms();
   task.completed = rooms.tasks.stamp();

@@ -1,4 +1,4 @@
-// The turn of the loop: six steps, and nothing else.  DESIGN.md numbers them and names the test of each.
+// The turn of the loop: six steps, and nothing else.  core/DESIGN.md numbers them and names the test of each.
 #pragma once
 
 #include <cstddef>

@@ -169,7 +169,7 @@ TEST_F(CleanupTest, R5_NothingIsDeliveredInAShieldInTheLibrarysDestructorsOrWhil
       });
       {
         // What destructors of the library do.
-        const detail::NoCancel library{detail::enter_shielded_wait("test")};
+        const lowlevel::NoCancel library{lowlevel::enter_shielded("test")};
         sleep(1s);
         finished += "library;";
       }

@@ -2,7 +2,7 @@
 // still stands.
 //
 // A registration outlives the wait, so that a task which waits again costs no system call.  The price is
-// that a descriptor may be closed, and its number reused, without notice; DESIGN.md, "Descriptors", says
+// that a descriptor may be closed, and its number reused, without notice; core/DESIGN.md, "Descriptors", says
 // which checks pay it.
 #pragma once
 
