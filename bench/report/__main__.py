@@ -282,7 +282,7 @@ def report(kept, samples, folder=None):
         print("this machine was", fit)
     for line in kept.failures:
         print("FAILED", line)
-    for line in kept.left_out:
+    for line in record.by_reason(kept.left_out):
         print("LEFT OUT", line)
     html = folder / "report.html" if folder else samples.with_suffix(".html")
     markdown = folder / "summary.md" if folder else samples.with_suffix(".md")

@@ -3,7 +3,6 @@
 from typing import NamedTuple
 
 from . import crossings, names
-from .spread import differs_from_one
 from .tables import significant
 
 HEADING = "Which backend?"
@@ -70,7 +69,7 @@ def lines(record):
 def in_words(taken, noun):
     """Who is cheapest up to where, and what the dearest takes at the most that all can serve."""
     found = crossings.stretches(taken)
-    said = " ".join(filter(None, [who_is_cheapest(found, noun), dearest(taken, noun)]))
+    said = " ".join(filter(None, [who_is_cheapest(found, noun), dearest(found, noun)]))
     if not all(stretch.is_certain() for stretch in found):
         said += " There were too few rounds to be certain."
     return said
@@ -92,8 +91,8 @@ def until(before, after, noun):
     """Who is cheapest before a crossing, and up to where."""
     where = crossings.crossing(before, after)
     if where is None:
-        reach = "it goes" if before.equals() != before.everyone() else f"{short(before.best)} goes"
-        return f"{verdict(before)} as far as {reach}"
+        it = "it" if len(before.equals()) == 1 else short(before.best)
+        return f"{verdict(before)} as far as {it} goes"
     return f"{verdict(before)} up to about {amount(rounded(where))} {noun}"
 
 
@@ -103,17 +102,22 @@ def verdict(stretch):
     return f"{who(stretch)} is cheapest"
 
 
-def dearest(taken, noun):
+def dearest(found, noun):
     """How much more the dearest takes at the last point that all of them have."""
-    everyone = set().union(*(point.medians() for point in taken))
-    common = [point for point in taken if set(point.medians()) == everyone]
-    if not common or len(everyone) < 2:
+    everyone = frozenset().union(*(stretch.everyone() for stretch in found))
+    common = [
+        (stretch, point)
+        for stretch in found
+        for point in stretch.points
+        if point.medians().keys() == everyone
+    ]
+    if not common:
         return ""
-    point = common[-1]
+    stretch, point = common[-1]
     costs = point.medians()
     most, least = max(costs, key=costs.get), min(costs, key=costs.get)
     compared = point.ratio(most, least)
-    if not compared or compared.median < REMARKABLE or differs_from_one(compared) is False:
+    if not compared or compared.median < REMARKABLE or most in stretch.equals():
         return ""
     return (
         f"With {amount(point.n)} {noun}, {short(most)} takes {compared.median:.1f}× "

@@ -4,11 +4,13 @@ import itertools
 import math
 from typing import NamedTuple
 
-from .spread import differs_from_one, ratio, spread
+from .spread import FEWEST, differs_from_one, spread
 
 # To name another as the cheapest has to save at least so much in sum over the points that follow,
 # as a part of the time: noise makes one or the other the cheapest at single points.
 WORTH_A_CHANGE = 0.1
+# By this factor, no point is mistaken for dearer.
+MUCH = 1.5
 # Where there are too few rounds to tell, contenders within this of the cheapest count as equal.
 ALIKE = 0.05
 
@@ -26,9 +28,14 @@ class Point(NamedTuple):
             if (taken := spread(samples)) and taken.median > 0
         }
 
+    def ratios(self, who, against):
+        """One's time as a multiple of another's, of each round in which both were measured."""
+        pairs = zip(self.samples.get(who, []), self.samples.get(against, []))
+        return [one / other for one, other in pairs if one and other]
+
     def ratio(self, who, against):
-        """The spread of one's time against another's; None if they were never measured together."""
-        return ratio(self.samples[who], self.samples[against])
+        """The spread of those; None if there are none."""
+        return spread(self.ratios(who, against))
 
 
 class Stretch(NamedTuple):
@@ -46,17 +53,15 @@ class Stretch(NamedTuple):
         return self.points[-1].n
 
     def against_best(self, who):
-        """The spread of its mean ratio to the best at those points that it has, round by round.
+        """The spread of its ratios to the best, of all rounds and all points that it has.
 
-        None if it has none.
+        None if it has none.  More points make a verdict surer, but they do not make up for rounds.
         """
-        logs = {}  # round -> of the ratio at each point
-        for point in self.points:
-            pairs = zip(point.samples.get(who, []), point.samples[self.best])
-            for number, (one, other) in enumerate(pairs):
-                if one and other:
-                    logs.setdefault(number, []).append(math.log(one / other))
-        return spread([math.exp(sum(found) / len(found)) for found in logs.values()])
+        ratios = [found for point in self.points if (found := point.ratios(who, self.best))]
+        taken = spread([one for found in ratios for one in found])
+        if taken and max(map(len, ratios)) < FEWEST:
+            return taken._replace(count=min(taken.count, FEWEST - 1))
+        return taken
 
     def everyone(self):
         return frozenset(who for point in self.points for who in point.medians())
@@ -68,13 +73,16 @@ class Stretch(NamedTuple):
         )
 
     def is_dearer(self, who):
-        """Is it, all in all, or at half of its points at least?  One of many could be mistaken."""
+        """Is it, all in all, at half of its points, or by much at any?
+
+        By less, one of many points may be mistaken.
+        """
         compared = self.against_best(who)
         if compared is None or certainly_more(compared):
             return True
-        shared = [point for point in self.points if who in point.medians()]
-        dearer = [point for point in shared if certainly_more(point.ratio(who, self.best))]
-        return 2 * len(dearer) >= len(shared)
+        shared = [point.ratio(who, self.best) for point in self.points if who in point.medians()]
+        dearer = [found for found in shared if certainly_more(found)]
+        return 2 * len(dearer) >= len(shared) or any(found.median > MUCH for found in dearer)
 
     def whole(self, who):
         """Has it all of the points?"""

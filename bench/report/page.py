@@ -5,6 +5,7 @@ import pathlib
 import jinja2
 
 from . import choice, choice_plots, plots, subjects, tables
+from .record import by_reason
 
 TEMPLATES = pathlib.Path(__file__).parent
 
@@ -27,6 +28,7 @@ def page(record, of_backends, highlights):
         cards=choice_plots.cards(record),
         heading=choice.HEADING,
         highlights=highlights,
+        left_out=by_reason(record.left_out),
         modules=modules(record),
         of_backends=of_backends,
         record=record,

@@ -65,6 +65,18 @@ class Record:
         return list(found)
 
 
+def by_reason(lines):
+    """Lines that say of something why it was left out, those with the same reason as one."""
+    found = {}
+    for line in lines:
+        what, _, reason = line.partition(": ")
+        found.setdefault(reason, []).append(what)
+    return [
+        f"{what[0]}: {reason}" if len(what) == 1 else f"{reason}: {', '.join(what)}"
+        for reason, what in found.items()
+    ]
+
+
 class Unreadable(ValueError):
     """A file that holds no run."""
 

@@ -37,8 +37,8 @@ def measure(sides, budget, run, say=lambda line: None, judged=lambda name: False
                     turn(sides, subject, number + before.get(subject, 0), run)
                     budget.measured(subject, began)
                 elif number == 0 and not budget.done.get(subject):
-                    what = "what is not judged of it" if subject in before else "it"
-                    leave_out(sides, f"{subject}: no time was left to measure {what}")
+                    others = " for rows that are not judged" if subject in before else ""
+                    leave_out(sides, f"{subject}: no time was left{others}")
     except KeyboardInterrupt:
         leave_out(sides, f"all that was to follow: interrupted in round {number + 1}")
         raise

@@ -44,12 +44,16 @@ class CrossingsTest(unittest.TestCase):
     def test_a_difference_that_no_point_shows_alone_is_seen_in_all_of_them(self):
         # In each point another round is disturbed, so that one point alone proves nothing.
         points = []
-        for number in range(3):
+        for number in range(4):
             disturbed = [1.2, 1.2, 1.2]
-            disturbed[number] = 0.9
+            disturbed[number % 3] = 1.0
             points.append(Point(10 + number, {"a": [1.0] * 3, "b": disturbed}))
             self.assertEqual(self.cheapest(points[-1:]), [(10 + number, 10 + number, {"a", "b"})])
-        self.assertEqual(self.cheapest(points), [(10, 12, {"a"})])
+        self.assertEqual(self.cheapest(points), [(10, 13, {"a"})])
+
+    def test_many_points_do_not_make_up_for_rounds(self):
+        (found,) = crossings.stretches([Point(n, {"a": [1.0], "b": [2.0]}) for n in range(10, 20)])
+        self.assertFalse(found.is_certain())
 
     def test_neighbours_whose_best_are_equal_are_one(self):
         noisy = Point(10, {"a": [1.0, 0.5, 1.5], "b": [1.2, 1.4, 1.1]})
@@ -64,11 +68,17 @@ class CrossingsTest(unittest.TestCase):
         # All in all it is uncertain how much dearer b is, for it depends on the number.
         points = [
             Point(10, {"a": [1.0] * 3, "b": [0.8, 2.0, 9.0]}),
-            Point(20, {"a": [1.0] * 3, "b": [4.0, 4.1, 4.2]}),
+            Point(20, {"a": [1.0] * 3, "b": [1.4, 1.41, 1.42]}),
         ]
         self.assertEqual(self.cheapest(points), [(10, 20, {"a"})])
         points.insert(1, points[0]._replace(n=15))
         self.assertEqual(self.cheapest(points), [(10, 20, {"a", "b"})])
+
+    def test_one_that_is_certainly_much_dearer_somewhere_is_dearer(self):
+        uncertain = {"a": [1.0] * 3, "b": [0.8, 2.0, 9.0]}
+        points = [Point(n, uncertain) for n in range(10, 20)]
+        self.assertEqual(self.cheapest(points), [(10, 19, {"a", "b"})])
+        self.assertEqual(self.cheapest([*points, steady(20, a=1.0, b=2.0)]), [(10, 20, {"a"})])
 
     def test_the_point_next_to_a_crossing_may_be_uncertain(self):
         points = [

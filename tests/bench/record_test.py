@@ -23,6 +23,12 @@ class RecordTest(unittest.TestCase):
     def test_a_row_that_is_not_there_has_no_samples(self):
         self.assertIsNone(recorded({"a.b/x": 1.0}).spread("a.b/z"))
 
+    def test_what_was_left_out_for_the_same_reason_is_said_together(self):
+        lines = ["a.x: no time was left", "all: interrupted: twice", "a.y: no time was left"]
+        self.assertEqual(
+            record.by_reason(lines), ["no time was left: a.x, a.y", "all: interrupted: twice"]
+        )
+
     def test_counters_are_measures_of_their_own(self):
         kept = recorded()
         kept.add(0, {"a.b/x": Sample(1.0, {"p99_us": 4.0})})

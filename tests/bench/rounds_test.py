@@ -77,13 +77,13 @@ class RoundsTest(unittest.TestCase):
         self.measure([program("p", "a.x/asyncio", "a.x/bare")], 3, budget=2,
                      judged=lambda name: name.contender == "asyncio")  # fmt: skip
         self.assertIn("a.x: no time was left for round 3", self.kept.left_out)
-        missing = "a.x: no time was left to measure what is not judged of it"
+        missing = "a.x: no time was left for rows that are not judged"
         self.assertIn(missing, self.kept.left_out)
 
     def test_what_there_is_no_time_for_is_named(self):
         self.measure([program("p", "a.x/asyncio", "a.y/asyncio")], 5, budget=3)
         self.assertEqual(self.order, [("p", "a.x")])
-        self.assertEqual(self.kept.left_out, ["a.y: no time was left to measure it"])
+        self.assertEqual(self.kept.left_out, ["a.y: no time was left"])
         self.assertEqual(self.kept.failures, [])
 
     def test_what_was_stopped_when_time_ran_out_has_not_failed(self):
