@@ -5,11 +5,13 @@ belongs to one contender: a peer's program, or a small program that ours starts.
 """
 
 import json
+import pathlib
 import re
 import subprocess
 
 from . import programs
 from .programs import ROOT
+from .run import Failed
 
 OWN = "bench/asyncio_bench"
 
@@ -29,9 +31,12 @@ def make(build, extent, wanted, run=subprocess.run):
 
 
 def rows(build, extent):
-    """The names of what this library's program can measure."""
-    (own,) = [p for p in programs.declared(build, extent) if p.command[0] == str(build / OWN)]
-    return list(programs.listed_rows(own).values())
+    """The names of what this library's program can measure; none if it cannot say."""
+    (own,) = [p for p in programs.declared(build, extent) if p.command[0].endswith(f"/{OWN}")]
+    try:
+        return list(programs.listed_rows(own).values())
+    except Failed:
+        return []  # whoever measures will find out, too, and report it
 
 
 def needed(build, own_rows, wanted):
@@ -45,7 +50,7 @@ def needed(build, own_rows, wanted):
             contender = target and contender_of(target)
             chosen = [row for row in own_rows if subject in (None, row.subject)]
             if contender and programs.could_have(contender, chosen, wanted):
-                found.add(target.replace(f"{build}/", "", 1))
+                found.add(str(pathlib.Path(target).resolve().relative_to(build.resolve())))
     return sorted(found)
 
 

@@ -5,6 +5,7 @@ import unittest
 from unittest import mock
 
 from report import building, names, programs
+from report.run import Failed
 
 ROWS = ["core.yield/asyncio/tasks:2", "core.yield/boost_fiber/tasks:2", "core.program/asyncio@ev",
         "echo.idle/asyncio@ev", "echo.idle/go"]  # fmt: skip
@@ -67,5 +68,11 @@ class BuildingTest(unittest.TestCase):
                     self.build, "usual", names.wanted([wanted]),
                     run=lambda command, check: ran.append(command[1:]),
                 )  # fmt: skip
+        # That it cannot list its rows is for whoever measures to report.
+        with mock.patch.object(programs, "listed_rows", side_effect=Failed("broken")):
+            building.make(
+                self.build, "usual", names.wanted([]),
+                run=lambda command, check: ran.append(command[1:]),
+            )  # fmt: skip
         ours, go = ["build", "release", building.OWN], ["build", "release", OTHERS[0]]
-        self.assertEqual(ran, [ours, go, ours])
+        self.assertEqual(ran, [ours, go, ours, ours])
