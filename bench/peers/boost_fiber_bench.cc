@@ -134,11 +134,12 @@ void lock_free_mutex(State& state) {
 }
 
 void contend(State& state, std::int64_t tasks) {
+  fibers::pooled_fixedsize_stack stacks;
   fibers::mutex lock;
   while (state.KeepRunningBatch(tasks * kLocksEach)) {
     std::vector<fibers::fiber> all;
     for (std::int64_t i = 0; i < tasks; ++i) {
-      all.emplace_back([&] {
+      all.emplace_back(std::allocator_arg, stacks, [&] {
         for (std::int64_t n = 0; n < kLocksEach; ++n) {
           const std::lock_guard guard(lock);
           this_fiber::yield();
