@@ -48,8 +48,13 @@ def needed(build, own_rows, wanted):
         subject = subject_of(entry)
         for target in map(targets.get, entry["depends"]):
             contender = target and contender_of(target)
-            chosen = [row for row in own_rows if subject in (None, row.subject)]
-            if contender and programs.could_have(contender, chosen, wanted):
+            if not contender:
+                continue
+            if subject:
+                chosen = [row for row in own_rows if row.subject == subject]
+            else:
+                chosen = programs.known_to(contender, own_rows)
+            if programs.could_have(contender, chosen, wanted):
                 found.add(str(pathlib.Path(target).resolve().relative_to(build.resolve())))
     return sorted(found)
 

@@ -4,7 +4,9 @@ import os
 import time
 from typing import NamedTuple
 
-LOOKS = 300
+LOOKS = 1_000  # at most
+PATIENCE = 1.0  # seconds for all of them, or a few on a machine that is too busy for even that
+FEWEST_LOOKS = 20
 STEPS = 60_000  # of the loop in each look: about a millisecond
 
 # What is more than this spoils verdicts on limits that are some percent away.
@@ -45,7 +47,10 @@ def look(processor, clock=time.perf_counter):
     before = os.sched_getaffinity(0)
     try:
         os.sched_setaffinity(0, {processor})
-        return summed_up([one_look(clock) for _ in range(LOOKS)])
+        taken = []
+        while len(taken) < LOOKS and (len(taken) < FEWEST_LOOKS or sum(taken) < PATIENCE):
+            taken.append(one_look(clock))
+        return summed_up(taken)
     finally:
         os.sched_setaffinity(0, before)
 

@@ -16,6 +16,7 @@ from . import names
 from .run import Failed, output
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]  # of the source
+PEERS = ROOT / "bench" / "peers"
 PATIENCE = 60  # seconds for a program to list what it has
 
 
@@ -101,6 +102,18 @@ def peer_of(entry):
     return match.group(1) if match else ""
 
 
+def known_to(peer, rows):
+    """Those rows whose subject a peer may take part in, as far as its source tells.
+
+    A peer with a folder of its own names its rows there, MODULE.SUBJECT/PEER.
+    """
+    if not (PEERS / peer).is_dir():
+        return rows
+    sources = [path for path in (PEERS / peer).rglob("*") if path.is_file()]
+    text = "".join(path.read_text(encoding="utf-8") for path in sources)
+    return [row for row in rows if f"{row.subject}/{peer}/" in text]
+
+
 def could_have(contender, rows, wanted):
     """Could this contender have a row that is wanted?
 
@@ -146,8 +159,9 @@ def available(build, extent, wanted, list_rows=listed_rows):
     """
     programs, failures, taken, known = [], [], set(), []
     for program in declared(build, extent):
-        if program.peer and known and not could_have(program.peer, known, wanted):
-            continue
+        if program.peer and known:
+            if not could_have(program.peer, known_to(program.peer, known), wanted):
+                continue
         try:
             rows = list_rows(program)
         except Failed as failure:

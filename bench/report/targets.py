@@ -73,7 +73,7 @@ def judge(record, work, target):
 
 
 def table(judged):
-    """Each row can be read alone, and the losing ones are as plain as the others.  None without any."""
+    """Each row can be read alone, those that lose as plainly as the others.  None without any."""
     rows = [[Cell(result.work), *row(result)] for result in judged]
     return (
         Table("Targets", ["work", "ours", "measured", "limit", "verdict"], rows) if rows else None

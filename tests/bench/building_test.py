@@ -53,10 +53,15 @@ class BuildingTest(unittest.TestCase):
 
     def test_what_a_subject_starts_is_built_if_its_contender_is_wanted(self):
         go, tokio, ours, libuv = OTHERS
-        self.assertEqual(self.needed("core.program"), [go, tokio, ours, libuv])
+        self.assertEqual(self.needed("core.program"), [ours, libuv])
         self.assertEqual(self.needed("core.program/libuv"), [libuv])
         self.assertEqual(self.needed("core.program/asyncio@ev"), [ours])
         self.assertEqual(self.needed("echo.idle/tokio"), [tokio])
+
+    def test_a_peer_is_not_built_for_a_subject_that_it_does_not_know(self):
+        rows = list(map(names.parse, ROWS))
+        self.assertEqual({row.subject for row in programs.known_to("go", rows)}, {"core.yield"})
+        self.assertEqual(programs.known_to("uvloop", rows), rows)  # has no folder of its own
 
     def test_ours_is_built_first_and_asked_then(self):
         ran = []

@@ -1,3 +1,4 @@
+import itertools
 import os
 import unittest
 
@@ -49,3 +50,11 @@ class FitnessTest(unittest.TestCase):
         found = fitness.look(max(before), clock=lambda: next(ticks))
         self.assertEqual(os.sched_getaffinity(0), before)
         self.assertEqual(found, (1, 1, 1))
+        self.assertEqual(next(ticks), 2 * fitness.FEWEST_LOOKS)  # a second each is too long
+
+    def test_a_look_takes_as_many_loops_as_there_is_time_for(self):
+        for seconds, loops in ((1 / 8, 20), (1 / 64, 64), (1 / 4096, fitness.LOOKS)):
+            with self.subTest(seconds):
+                ticks = itertools.count(step=seconds)
+                fitness.look(min(os.sched_getaffinity(0)), clock=lambda: next(ticks))
+                self.assertEqual(next(ticks) / seconds, 2 * loops)

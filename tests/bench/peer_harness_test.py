@@ -63,7 +63,8 @@ class OtherHarnessesTest(unittest.TestCase):
 
     def body(self, path, function):
         text = (PEERS / path).read_text(encoding="utf-8")
-        found = re.search(rf"^ *(?:func|pub async fn) {function}\b.*?^( {{4}})?\}}$", text, re.S | re.M)
+        pattern = rf"^ *(?:func|pub async fn) {function}\b.*?^( {{4}})?\}}$"
+        found = re.search(pattern, text, re.S | re.M)
         self.assertIsNotNone(found, function)
         return found.group()
 
