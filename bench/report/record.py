@@ -82,7 +82,7 @@ class Unreadable(ValueError):
 
 
 def save(record, path):
-    """Writes a new file: `path` or, where that exists, the same with a number.  Returns its path."""
+    """Writes a new file: `path`, with a number where that exists.  Returns its path."""
     text = json.dumps(asdict(record), indent=1) + "\n"
     for number in itertools.count(1):
         numbered = path if number == 1 else path.with_stem(f"{path.stem}-{number}")
