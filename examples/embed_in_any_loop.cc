@@ -1,5 +1,5 @@
-// A program with a loop of its own around poll(2), with tasks in it.  GLib, Qt or an epoll loop would
-// watch the descriptor likewise: with g_unix_fd_add, a QSocketNotifier, EPOLL_CTL_ADD.
+// A program with a loop of its own around poll(2), with tasks in it.  GLib, Qt or an epoll loop
+// would watch the descriptor likewise: with g_unix_fd_add, a QSocketNotifier, EPOLL_CTL_ADD.
 #include <array>
 #include <chrono>
 #include <iostream>

@@ -10,8 +10,8 @@
 
 namespace {
 
-/// What a callback gives to the task that waits for it.  The future is shared, so either may go first:
-/// a cancelled caller leaves a callback that gives its answer to nobody.
+/// What a callback gives to the task that waits for it.  The future is shared, so either may go
+/// first: a cancelled caller leaves a callback that gives its answer to nobody.
 struct Answer {
   RedisReply reply;  // none if the connection was lost
   std::string failure;

@@ -1,9 +1,9 @@
 // A client of Redis whose calls look as if they blocked: hiredis, on whatever loop the caller has.
 //
-// hiredis does not know our loop: it asks four functions to watch its socket, and two tasks do so, by
-// wait_readable and wait_writable.  Hence the client needs no event library, runs on every backend, and
-// as well on a loop that is a guest.  (The adapters that hiredis brings along want an ev_loop or
-// event_base; they work beside an attached EventLoop too.)
+// hiredis does not know our loop: it asks four functions to watch its socket, and two tasks do so,
+// by wait_readable and wait_writable.  Hence the client needs no event library, runs on every
+// backend, and as well on a loop that is a guest.  (The adapters that hiredis brings along want an
+// ev_loop or event_base; they work beside an attached EventLoop too.)
 #pragma once
 
 #include <concepts>
@@ -51,8 +51,8 @@ class RedisClient {
   /// waits for the answer: command("INCR x"), command("SET greeting", text).
   /// Suspends: always.
   /// Cancels: Cancelled; Redis executes the command all the same, and its answer is dropped.
-  /// Throws: RedisError; RedisConnectionError; std::invalid_argument for commands with more than one
-  /// answer (SUBSCRIBE and its like, MONITOR).
+  /// Throws: RedisError; RedisConnectionError; std::invalid_argument for commands with more than
+  /// one answer (SUBSCRIBE and its like, MONITOR).
   template <std::convertible_to<std::string_view>... Arguments>
   RedisReply command(std::string_view words, const Arguments&... arguments) {
     std::vector<std::string_view> all = split(words);

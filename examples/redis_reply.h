@@ -16,8 +16,8 @@ class RedisReply {
   /// No answer at all.
   RedisReply() = default;
 
-  /// Takes what `theirs` holds.  hiredis frees the reply that it shows to a callback; what is left for
-  /// it is an empty shell.
+  /// Takes what `theirs` holds.  hiredis frees the reply that it shows to a callback; what is left
+  /// for it is an empty shell.
   static RedisReply take(redisReply& theirs) {
     auto* mine = static_cast<redisReply*>(std::calloc(1, sizeof(redisReply)));
     if (mine == nullptr) throw std::bad_alloc();

@@ -4,8 +4,8 @@
 usage: run_gtest.py PROGRAM [ARGUMENT...]
 
 The program's own output becomes TAP comments, and that of a failed case goes to stderr too, where
-Meson shows it.  A case during which the program dies has failed, and so has a run of no case at all.
-ASYNCIO_TEST_WRAPPER, if set, is put before the program.
+Meson shows it.  A case during which the program dies has failed, and so has a run of no case at
+all.  ASYNCIO_TEST_WRAPPER, if set, is put before the program.
 """
 
 import os

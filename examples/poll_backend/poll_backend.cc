@@ -5,11 +5,11 @@
 //    is nothing to assert anew, and nothing to share with the child of a fork.
 //  * Readiness is level-triggered, which is what the contract asks for.
 //  * POLLERR and POLLHUP come unasked, and are no direction.
-//  * A closed descriptor does not fail the call: its own entry says POLLNVAL, at once and every time.
+//  * A closed descriptor does not fail the call: its own entry says POLLNVAL, at once, each time.
 //  * A negative number is skipped in silence: whoever waited on it would wait for ever.
-//  * The timeout is an int of milliseconds.  Hence Precision::coarse: the runtime watches a timerfd, a
-//    descriptor like any other, for whatever is finer.
-//  * More entries than RLIMIT_NOFILE are EINVAL.  That many can be open only if the limit was lowered.
+//  * The timeout is an int of milliseconds.  Hence Precision::coarse: the runtime watches a
+//    timerfd, a descriptor like any other, for whatever is finer.
+//  * More entries than RLIMIT_NOFILE are EINVAL; so many are open only if the limit was lowered.
 #include "poll_backend.h"
 
 #include <fcntl.h>

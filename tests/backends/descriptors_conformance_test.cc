@@ -90,7 +90,7 @@ Task<std::string> reader_of(int fd) {
   });
 }
 
-// ---- L12: two directions ---------------------------------------------------------------------------
+// ---- L12: two directions ------------------------------------------------------------------------
 
 TEST_F(DescriptorConformance, L12_CancellingTheReaderKeepsTheWriter) {
   run([&] {
@@ -225,7 +225,7 @@ TEST_F(DescriptorConformance, L12_EndsOfAPipeWakeWhenTheOtherEndGoes) {
   });
 }
 
-// ---- L13: one waiter in each direction -------------------------------------------------------------
+// ---- L13: one waiter in each direction ----------------------------------------------------------
 
 TEST_F(DescriptorConformance, L13_ASecondWaiterInOneDirectionIsBusyErrorNamingTheFirst) {
   run([&] {
@@ -266,7 +266,7 @@ TEST_F(DescriptorConformance, L13_TheNextWaiterMayComeAsSoonAsTheFirstIsWokenOrC
   });
 }
 
-// ---- L14: nothing for those who have gone ----------------------------------------------------------
+// ---- L14: nothing for those who have gone -------------------------------------------------------
 
 TEST_F(DescriptorConformance, L14_AWaitEndedInTheSameTurnIsNotReportedLater) {
   run([&] {
@@ -364,7 +364,7 @@ TEST_F(DescriptorConformance, L14_WaitingAgainAtOnceIsReportedInALaterTurn) {
   });
 }
 
-// ---- L15: level-triggered --------------------------------------------------------------------------
+// ---- L15: level-triggered -----------------------------------------------------------------------
 
 TEST_F(DescriptorConformance, L15_UnreadDataIsReportedAgain) {
   run([&] {
@@ -405,7 +405,7 @@ TEST_F(DescriptorConformance, L15_DataThatArrivedWhileNobodyWaitedIsReported) {
   });
 }
 
-// ---- L16: not open ---------------------------------------------------------------------------------
+// ---- L16: not open ------------------------------------------------------------------------------
 
 TEST_F(DescriptorConformance, L16_ADescriptorThatIsNotOpenIsAnErrorAtOnce) {
   run([&] {
@@ -458,7 +458,7 @@ TEST_F(DescriptorConformance, L16_AKnownDescriptorThatWasClosedIsFoundOutSoon) {
   });
 }
 
-// ---- L17: closed while watched ---------------------------------------------------------------------
+// ---- L17: closed while watched ------------------------------------------------------------------
 
 TEST_F(DescriptorConformance, L17_ClosingAWatchedDescriptorSilentlyDisturbsNobody) {
   run([&] {
@@ -532,7 +532,7 @@ TEST_F(DescriptorConformance, L17_NotifyClosingIsHarmlessForWhatNobodyWaitsOn) {
   EXPECT_THROW(notify_closing(0), NoRunningLoopError);
 }
 
-// ---- L18: a number used again ----------------------------------------------------------------------
+// ---- L18: a number used again -------------------------------------------------------------------
 
 TEST_F(DescriptorConformance, L18_AReusedNumberServesItsNewOwner) {
   run([&] {
@@ -633,7 +633,7 @@ TEST_F(DescriptorConformance, L18_OneTaskMayCloseAndReuseANumberInALoop) {
   });
 }
 
-// ---- L19: duplicates -------------------------------------------------------------------------------
+// ---- L19: duplicates ----------------------------------------------------------------------------
 
 TEST_F(DescriptorConformance, L19_ASocketThatWasAwayWhileTheKernelObjectWasMadeAnewIsWaitedOn) {
   run([&] {
@@ -721,7 +721,7 @@ TEST_F(DescriptorConformance, L19_ANumberReusedWhileADuplicateOfItsOldFileLivesS
   });
 }
 
-// ---- L20, L21, L23: what kinds there are -----------------------------------------------------------
+// ---- L20, L21, L23: what kinds there are --------------------------------------------------------
 
 TEST_F(DescriptorConformance, L20_WhatNeverBlocksIsAlwaysReadyInBothDirections) {
   run([&] {
@@ -818,7 +818,7 @@ TEST_F(DescriptorConformance, L23_AnEpollDescriptorIsReadableWhenOneOfItsOwnIs) 
   });
 }
 
-// ---- L24: out of descriptors -----------------------------------------------------------------------
+// ---- L24: out of descriptors --------------------------------------------------------------------
 
 TEST_F(DescriptorConformance, L24_AcceptThatIsOutOfDescriptorsBacksOffAndGoesOn) {
   run([&] {

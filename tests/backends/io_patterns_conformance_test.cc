@@ -1,5 +1,5 @@
-// What programs build from wait_readable and wait_writable, cancelled in the middle: writes, connects
-// and child processes, the same on every backend.
+// What programs build from wait_readable and wait_writable, cancelled in the middle: writes,
+// connects and child processes, the same on every backend.
 #include <cerrno>
 #include <csignal>
 #include <cstddef>
@@ -24,7 +24,7 @@ using namespace std::chrono_literals;
 
 class IoPatternsConformance : public LoopTest {};
 
-// ---- C13: a write that has to wait -----------------------------------------------------------------
+// ---- C13: a write that has to wait --------------------------------------------------------------
 
 /// Writes everything; `written` is right whenever it ends, however it ends.
 void write_all(int fd, std::string_view bytes, std::size_t& written) {
@@ -65,7 +65,7 @@ TEST_F(IoPatternsConformance, C13_ACancelledWriteKnowsWhatWasAcceptedAndNothingE
   });
 }
 
-// ---- C14: a connect in progress --------------------------------------------------------------------
+// ---- C14: a connect in progress -----------------------------------------------------------------
 
 /// A listener that has no room left, so that a connect to it stays in progress.
 class FullListener {
@@ -121,7 +121,7 @@ TEST_F(IoPatternsConformance,
   });
 }
 
-// ---- C25, L28: child processes ---------------------------------------------------------------------
+// ---- C25, L28: child processes ------------------------------------------------------------------
 
 /// A child that ends with `status` as soon as its standing order, a byte, comes; or at once.
 class Child {

@@ -58,7 +58,7 @@ class SignalConformance : public LoopTest {
 
 using SignalConformanceDeathTest = SignalConformance;
 
-// ---- L25: handlers ---------------------------------------------------------------------------------
+// ---- L25: handlers ------------------------------------------------------------------------------
 
 TEST_F(SignalConformance, L25_EveryHandlerOfASignalRunsInOrderWithItsNumber) {
   run([&] {
@@ -249,7 +249,7 @@ TEST_F(SignalConformance, L25_ASignalToAnotherThreadWakesTheLoopToo) {
   });
 }
 
-// ---- L26: one signal, one loop ---------------------------------------------------------------------
+// ---- L26: one signal, one loop ------------------------------------------------------------------
 
 TEST_F(SignalConformance, L26_ASecondLoopIsRefusedASignalOfTheFirst) {
   run([&] {
@@ -292,7 +292,7 @@ TEST_F(SignalConformance, L26_ASecondLoopOfTheSameThreadIsRefusedToo) {
   EXPECT_TRUE(loop().remove_signal_handler(SIGUSR1));
 }
 
-// ---- L27: SIGINT -----------------------------------------------------------------------------------
+// ---- L27: SIGINT --------------------------------------------------------------------------------
 
 TEST_F(SignalConformance, L27_SigintWakesTheLoopCancelsMainAndIsGivenBack) {
   ::signal(SIGINT, SIG_DFL);
@@ -392,7 +392,7 @@ TEST_F(SignalConformanceDeathTest, L27_ASecondSigintEndsTheProcess) {
   EXPECT_EXIT(stubborn(), testing::KilledBySignal(SIGINT), "asked once");
 }
 
-// ---- L38 -------------------------------------------------------------------------------------------
+// ---- L38 ----------------------------------------------------------------------------------------
 
 TEST_F(SignalConformance, L38_NoDispositionIsChangedUnasked) {
   ::signal(SIGINT, SIG_DFL);

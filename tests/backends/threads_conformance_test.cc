@@ -24,7 +24,7 @@ using namespace std::chrono_literals;
 
 class ThreadConformance : public LoopTest {};
 
-// ---- L29: posts ------------------------------------------------------------------------------------
+// ---- L29: posts ---------------------------------------------------------------------------------
 
 TEST_F(ThreadConformance, L29_APostWakesABlockedLoop) {
   run([&] {
@@ -199,7 +199,7 @@ TEST_F(ThreadConformance, L29_StopFromAnotherThreadWakesABlockedLoop) {
   stopper.join();
 }
 
-// ---- L30: posts that post --------------------------------------------------------------------------
+// ---- L30: posts that post -----------------------------------------------------------------------
 
 TEST_F(ThreadConformance, L30_APostThatPostsItselfForEverStarvesNobody) {
   run([&] {
@@ -265,7 +265,7 @@ TEST_F(ThreadConformance, L30_AFloodFromAThreadStarvesNobody) {
   });
 }
 
-// ---- L39: several loops ----------------------------------------------------------------------------
+// ---- L39: several loops -------------------------------------------------------------------------
 
 TEST_F(ThreadConformance, L39_LoopsInSeveralThreadsShareNothing) {
   std::vector<std::future<void>> threads;

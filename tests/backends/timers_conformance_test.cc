@@ -28,7 +28,7 @@ class TimerConformance : public LoopTest {
   std::uint64_t turns() { return loop().statistics().turns; }
 };
 
-// ---- L1: from a fresh clock, never early -----------------------------------------------------------
+// ---- L1: from a fresh clock, never early --------------------------------------------------------
 
 TEST_F(TimerConformance, L1_DelayCountsFromAFreshClockNotFromTheTurnsBeginning) {
   run([&] {
@@ -65,7 +65,7 @@ TEST_F(TimerConformance, L1_SleepAndItsDeadlineAreExactToTheNanosecond) {
   });
 }
 
-// ---- L2: equal deadlines ---------------------------------------------------------------------------
+// ---- L2: equal deadlines ------------------------------------------------------------------------
 
 TEST_F(TimerConformance, L2_EqualDeadlinesFireInOrderOfCreation) {
   run([&] {
@@ -131,7 +131,7 @@ TEST_F(TimerConformance, L2_EarlierDeadlinesFireFirstWhateverTheOrderOfCreation)
   });
 }
 
-// ---- L3: zero and negative delays ------------------------------------------------------------------
+// ---- L3: zero and negative delays ---------------------------------------------------------------
 
 TEST_F(TimerConformance, L3_ZeroDelayComesAfterWhatIsReadyAndNeverInsideTheCall) {
   keep_order();
@@ -195,7 +195,7 @@ TEST_F(TimerConformance, L3_AZeroTimerThatRearmsItselfStarvesNoDescriptor) {
   });
 }
 
-// ---- L4: what is no ordinary number ----------------------------------------------------------------
+// ---- L4: what is no ordinary number -------------------------------------------------------------
 
 TEST_F(TimerConformance, L4_NotANumberIsRefusedAtArming) {
   run([&] {
@@ -260,7 +260,7 @@ TEST_F(TimerConformance, L4_ASleeperForEverCanBeCancelled) {
   });
 }
 
-// ---- L5: removing ----------------------------------------------------------------------------------
+// ---- L5: removing -------------------------------------------------------------------------------
 
 TEST_F(TimerConformance, L5_APersistentTimerMayRemoveItself) {
   run([&] {
@@ -370,7 +370,7 @@ TEST_F(TimerConformance, L5_IdsAreNeverUsedAgain) {
   });
 }
 
-// ---- L6: a turn's own timers -----------------------------------------------------------------------
+// ---- L6: a turn's own timers --------------------------------------------------------------------
 
 TEST_F(TimerConformance, L6_TimersMadeInATimersCallbackWaitForTheNextTurn) {
   run([&] {
@@ -409,7 +409,7 @@ TEST_F(TimerConformance, L6_ATimerThatRearmsItselfInThePastRunsOnceATurn) {
   });
 }
 
-// ---- L7: persistent timers -------------------------------------------------------------------------
+// ---- L7: persistent timers ----------------------------------------------------------------------
 
 TEST_F(TimerConformance, L7_APersistentTimerDoesNotDrift) {
   run([&] {
@@ -489,7 +489,7 @@ TEST_F(TimerConformance, L7_ItNeedsAPositiveIntervalAndACallback) {
   });
 }
 
-// ---- L8 to L10 -------------------------------------------------------------------------------------
+// ---- L8 to L10 ----------------------------------------------------------------------------------
 
 TEST_F(TimerConformance, L8_ACallbackLongerThanItsIntervalStarvesNobody) {
   run([&] {
@@ -572,7 +572,7 @@ TEST_F(TimerConformance, L10_AfterAnHourAwayEachDueTimerFiresOnceInOrder) {
   });
 }
 
-// ---- The interface alone, without an EventLoop -----------------------------------------------------
+// ---- The interface alone, without an EventLoop --------------------------------------------------
 
 TEST_F(TimerConformance, InterfaceAloneRunsItsTimersAndEnds) {
   auto backend = make_backend("auto");

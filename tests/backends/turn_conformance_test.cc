@@ -29,7 +29,7 @@ class TurnConformance : public LoopTest {
   void no_exception_handler() { loop().set_exception_handler(nullptr); }
 };
 
-// ---- L31: the order of a turn ----------------------------------------------------------------------
+// ---- L31: the order of a turn -------------------------------------------------------------------
 
 TEST_F(TurnConformance, L31_ReadyDataBeatsATimeoutOfTheSameTurn) {
   run([&] {
@@ -157,7 +157,7 @@ TEST_F(TurnConformance, L31_CallbacksRunInOrder) {
   });
 }
 
-// ---- L32: fairness ---------------------------------------------------------------------------------
+// ---- L32: fairness ------------------------------------------------------------------------------
 
 /// Everything that could keep a loop busy for ever, all at once; counts how far each has come.
 struct Commotion {
@@ -257,7 +257,7 @@ TEST_F(TurnConformance, L32_InRealTimeTooWhereTheBackendIsNotAskedInEveryTurn) {
   });
 }
 
-// ---- L33: callbacks that throw ---------------------------------------------------------------------
+// ---- L33: callbacks that throw ------------------------------------------------------------------
 
 /// Arms every kind of callback to throw what names it.  Gives back how many.
 std::size_t arm_everything(EventLoop& loop) {
@@ -377,7 +377,7 @@ TEST_F(TurnConformance, L33_WhatIsNoStdExceptionComesThroughToo) {
   }
 }
 
-// ---- L34: stop() -----------------------------------------------------------------------------------
+// ---- L34: stop() --------------------------------------------------------------------------------
 
 TEST_F(TurnConformance, L34_StopInACallbackLetsItEndAndNothingElseRun) {
   Strings order;
@@ -512,7 +512,7 @@ TEST_F(TurnConformance, L34_AfterAStopTimeGoesOnWhereItWas) {
   EXPECT_EQ((std::vector<Duration>{10ms}), fired);
 }
 
-// ---- L35: run() inside run() -----------------------------------------------------------------------
+// ---- L35: run() inside run() --------------------------------------------------------------------
 
 TEST_F(TurnConformance, L35_ANestedRunIsRefusedAndTheOuterOneUnharmed) {
   EventLoop other{make_backend("auto")};
@@ -544,7 +544,7 @@ TEST_F(TurnConformance, L35_ANestedRunIsRefusedAndTheOuterOneUnharmed) {
   EXPECT_EQ(7, other.run([] { return 7; }));
 }
 
-// ---- L36: nothing left -----------------------------------------------------------------------------
+// ---- L36: nothing left --------------------------------------------------------------------------
 
 TEST_F(TurnConformance, L36_RunWithNothingLeftReturns) {
   run();
@@ -692,7 +692,7 @@ TEST_F(TurnConformance, L36_SigintHandlingOfRunDoesNotKeepItAlive) {
   EXPECT_THROW(asyncio::run([] { Event{}.wait(); }), DeadlockError);
 }
 
-// ---- L40: the clock --------------------------------------------------------------------------------
+// ---- L40: the clock -----------------------------------------------------------------------------
 
 TEST_F(TurnConformance, L40_NowIsMonotonicAndFresh) {
   real_time();

@@ -16,7 +16,7 @@ using namespace std::chrono_literals;
 
 class CancellationScopeTest : public LoopTest {};
 
-// ---- Results -------------------------------------------------------------------------------------
+// ---- Results ------------------------------------------------------------------------------------
 
 TEST_F(CancellationScopeTest, RunGivesTheBodysResultOfAnyKind) {
   run([] {
@@ -109,7 +109,7 @@ TEST_F(CancellationScopeTest, CurrentIsTheInnermostExplicitOne) {
   });
 }
 
-// ---- Swallowing and replacing --------------------------------------------------------------------
+// ---- Swallowing and replacing -------------------------------------------------------------------
 
 TEST_F(CancellationScopeTest, C27_SwallowedInsideItIsThrownAgainUntilTheScopeIsLeft) {
   run([] {
@@ -190,7 +190,7 @@ TEST_F(CancellationScopeTest, C38_ExceptionOfACleanupReplacesTheUnwindAndTheScop
   });
 }
 
-// ---- Nesting -------------------------------------------------------------------------------------
+// ---- Nesting ------------------------------------------------------------------------------------
 
 TEST_F(CancellationScopeTest, C39_OuterScopeAbsorbsWhenBothWereCancelled) {
   run([] {
@@ -399,7 +399,7 @@ TEST_F(CancellationScopeTest, ScopeThatWasLeftMayOutliveItsLoop) {
   never_entered.reset();
 }
 
-// ---- What it owns --------------------------------------------------------------------------------
+// ---- What it owns -------------------------------------------------------------------------------
 
 TEST_F(CancellationScopeTest, LeavingItCancelsAndJoinsWhatIsLeft) {
   run([&] {
@@ -541,7 +541,7 @@ TEST_F(CancellationScopeTest, CancelDuringTheJoinAtItsEndStaysPendingForTheOutsi
   });
 }
 
-// ---- Depth ---------------------------------------------------------------------------------------
+// ---- Depth --------------------------------------------------------------------------------------
 
 void nest(int depth, CancellationScope*& outermost, int& unwound) {
   CancellationScope::try_run([&](CancellationScope& scope) {

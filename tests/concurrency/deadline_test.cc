@@ -82,7 +82,7 @@ TEST_F(DeadlineTest, ScopeCancelledByHandBeforeItsDeadlineIsNotExpired) {
   });
 }
 
-// ---- A body that only computes ---------------------------------------------------------------------
+// ---- A body that only computes ------------------------------------------------------------------
 
 TEST_F(DeadlineTest, IsCancelledNoticesThatItHasPassed) {
   run([&] {
@@ -159,7 +159,7 @@ TEST_F(DeadlineTest, IsCancelledOfTwoThatHavePassedLeavesTheReportToTheOuter) {
   });
 }
 
-// ---- Moving it -----------------------------------------------------------------------------------
+// ---- Moving it ----------------------------------------------------------------------------------
 
 TEST_F(DeadlineTest, C43_MovedIntoThePastItIsDeliveredAtTheNextCheckpoint) {
   run([&] {
@@ -285,7 +285,7 @@ TEST_F(DeadlineTest, EndlessTimeoutIsNone) {
   });
 }
 
-// ---- Nested --------------------------------------------------------------------------------------
+// ---- Nested -------------------------------------------------------------------------------------
 
 TEST_F(DeadlineTest, C44_OfTwoDueInTheSameTurnTheOuterReports) {
   run([&] {
@@ -347,7 +347,7 @@ TEST_F(DeadlineTest, OuterDueFirstPassesTheInnerOne) {
   });
 }
 
-// ---- No time at all ------------------------------------------------------------------------------
+// ---- No time at all -----------------------------------------------------------------------------
 
 TEST_F(DeadlineTest, C45_WithoutTimeABodyThatNeverSuspendsCompletes) {
   run([] {
@@ -373,7 +373,7 @@ TEST_F(DeadlineTest, C45_WithoutTimeTheFirstSuspendingCallEndsIt) {
   });
 }
 
-// ---- In the same turn ----------------------------------------------------------------------------
+// ---- In the same turn ---------------------------------------------------------------------------
 
 TEST_F(DeadlineTest, C46_ReadyInTheTurnOfItsDeadlineTheResultWins) {
   run([&] {
@@ -404,7 +404,7 @@ TEST_F(DeadlineTest, C46_CompletedBeforeItsDeadlineItIsNotExpired) {
   });
 }
 
-// ---- Other ends ----------------------------------------------------------------------------------
+// ---- Other ends ---------------------------------------------------------------------------------
 
 TEST_F(DeadlineTest, C50_ForeignExceptionAfterTheExpiryWins) {
   run([] {

@@ -1,4 +1,5 @@
-// Why a task is being cancelled: the first reason stays, and it reaches everybody whom the cancel does.
+// Why a task is being cancelled: the first reason stays, and it reaches everybody whom the cancel
+// does.
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -77,7 +78,7 @@ const Told hand_above{CancelReason::parent, "by hand"};
 const Told by_deadline{CancelReason::deadline, ""};
 const Told timeout_thrown{CancelReason::deadline, "thrown"};
 
-// ---- The first reason stays: a scope and its deadline ----------------------------------------------
+// ---- The first reason stays: a scope and its deadline -------------------------------------------
 
 class FirstReasonTest : public LoopTest {};
 
@@ -203,7 +204,7 @@ TEST_F(FirstReasonTest, DeadlineThenHandIsTheDeadline) {
   });
 }
 
-// ---- The first reason stays: scopes and tasks around one another -----------------------------------
+// ---- The first reason stays: scopes and tasks around one another --------------------------------
 
 TEST_F(FirstReasonTest, OuterHandThenInnerDeadlineIsTheOuterHand) {
   run([&] {
@@ -356,7 +357,7 @@ TEST_F(FirstReasonTest, ShutdownThenADeadlineInsideIsTheShutdown) {
   EXPECT_EQ(first, second);
 }
 
-// ---- The first reason stays: groups ----------------------------------------------------------------
+// ---- The first reason stays: groups -------------------------------------------------------------
 
 TEST_F(FirstReasonTest, GroupCancelledByHandThenItsDeadlineIsTheHand) {
   run([&] {
@@ -449,7 +450,7 @@ TEST_F(FirstReasonTest, GroupsDeadlineThenAFailureInACleanupKeepsTheDeadlineForT
   });
 }
 
-// ---- The first reason stays: wait_for and gather ---------------------------------------------------
+// ---- The first reason stays: wait_for and gather ------------------------------------------------
 
 TEST_F(FirstReasonTest, WaitForATaskCancelledByHandThenOutOfTimeIsTheHand) {
   run([&] {
@@ -529,7 +530,7 @@ TEST_F(FirstReasonTest, SiblingFailsThenHandIsTheSibling) {
   });
 }
 
-// ---- The reason reaches everybody ------------------------------------------------------------------
+// ---- The reason reaches everybody ---------------------------------------------------------------
 
 class CauseReachesTest : public LoopTest {
  protected:

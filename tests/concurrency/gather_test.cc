@@ -69,7 +69,7 @@ bool is_cancellation(const std::exception_ptr& exception) {
   }
 }
 
-// ---- Inputs --------------------------------------------------------------------------------------
+// ---- Inputs -------------------------------------------------------------------------------------
 
 TEST_F(GatherTest, S16_OfNothingIsNothingAlsoOutsideATask) {
   static_assert(std::is_same_v<std::tuple<>, decltype(gather())>);
@@ -177,7 +177,7 @@ TEST_F(GatherTest, S20_CountsAreOfDistinctTasks) {
   });
 }
 
-// ---- fail_fast -----------------------------------------------------------------------------------
+// ---- fail_fast ----------------------------------------------------------------------------------
 
 TEST_F(GatherTest, S21_CountsOneFailureTwoCancelledSiblingsAndTheSuccesses) {
   run([&] {
@@ -274,7 +274,7 @@ TEST_F(GatherTest, S22_CancelledByAThirdPartyIsListedOrLeftOutByTheOthers) {
   });
 }
 
-// ---- wait_all ------------------------------------------------------------------------------------
+// ---- wait_all -----------------------------------------------------------------------------------
 
 TEST_F(GatherTest, S23_WaitAllWaitsForAllThenThrowsWithResultsByIndex) {
   run([&] {
@@ -311,7 +311,7 @@ TEST_F(GatherTest, S23_VectorsReportLikePacks) {
   });
 }
 
-// ---- return_partial ------------------------------------------------------------------------------
+// ---- return_partial -----------------------------------------------------------------------------
 
 TEST_F(GatherTest, S24_ReturnPartialKeepsThePlaces) {
   run([&] {
@@ -337,7 +337,7 @@ TEST_F(GatherTest, S24_AllFailedGivesNothingAndEachFailureIsReportedOnce) {
   reports.clear();
 }
 
-// ---- Result types --------------------------------------------------------------------------------
+// ---- Result types -------------------------------------------------------------------------------
 
 struct Celsius {
   explicit Celsius(double value) : degrees(value) {}
@@ -412,7 +412,7 @@ TEST_F(GatherTest, S25_CopyableResultsStayWithTheirTasks) {
   });
 }
 
-// ---- Misuse --------------------------------------------------------------------------------------
+// ---- Misuse -------------------------------------------------------------------------------------
 
 TEST_F(GatherTest, S26_OfItselfIsADeadlockErrorAndTheOthersAreLeftAlone) {
   run([] {
@@ -457,7 +457,7 @@ TEST_F(GatherTest, S27_OutsideATaskIsAnErrorAndTheInputsAreLeftAlone) {
   });
 }
 
-// ---- The caller is cancelled ---------------------------------------------------------------------
+// ---- The caller is cancelled --------------------------------------------------------------------
 
 TEST_F(GatherTest, C22_CallerCancelledTheUnfinishedAreCancelledAndJoinedThenItUnwinds) {
   run([&] {
@@ -579,7 +579,7 @@ TEST_F(GatherTest, S29_TaskSharedByTwoGathersIsCancelledForBoth) {
   });
 }
 
-// ---- What the exception says ---------------------------------------------------------------------
+// ---- What the exception says --------------------------------------------------------------------
 
 TEST_F(GatherTest, S30_TextCountsTheTasks) {
   run([] {

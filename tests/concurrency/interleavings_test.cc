@@ -173,7 +173,7 @@ auto made() {
   return [](TestClock&) { return std::make_unique<T>(); };
 }
 
-// ---- Time and descriptors ------------------------------------------------------------------------
+// ---- Time and descriptors -----------------------------------------------------------------------
 
 TEST_F(InterleavingsTest, Sleep) {
   struct Sleeping : Situation {
@@ -210,7 +210,7 @@ TEST_F(InterleavingsTest, Descriptor) {
   in_every_order(made<Reading>());
 }
 
-// ---- Locks ---------------------------------------------------------------------------------------
+// ---- Locks --------------------------------------------------------------------------------------
 
 TEST_F(InterleavingsTest, SemaphoreAcquire) {
   struct Acquiring : Situation {
@@ -366,7 +366,7 @@ TEST_F(InterleavingsTest, ConditionWait) {
   in_every_order(made<Waiting>());
 }
 
-// ---- Signals between tasks -----------------------------------------------------------------------
+// ---- Signals between tasks ----------------------------------------------------------------------
 
 TEST_F(InterleavingsTest, EventWait) {
   struct Waiting : Situation {
@@ -415,7 +415,7 @@ TEST_F(InterleavingsTest, FutureGet) {
   in_every_order(made<Waiting>());
 }
 
-// ---- Queues --------------------------------------------------------------------------------------
+// ---- Queues -------------------------------------------------------------------------------------
 
 TEST_F(InterleavingsTest, QueueGet) {
   struct Getting : Situation {
@@ -493,7 +493,7 @@ TEST_F(InterleavingsTest, QueuePutRendezvous) {
   in_every_order(made<Putting>());
 }
 
-// ---- Tasks ---------------------------------------------------------------------------------------
+// ---- Tasks --------------------------------------------------------------------------------------
 
 // Waits for a task that waits for a future, so what the future tells comes through a turn later.
 struct WaitingForATask : Situation {
@@ -579,7 +579,7 @@ TEST_F(InterleavingsTest, TaskGroupRun) {
   in_every_order(made<Joining>());
 }
 
-// ---- Threads -------------------------------------------------------------------------------------
+// ---- Threads ------------------------------------------------------------------------------------
 
 TEST_F(InterleavingsTest, ToThread) {
   struct Working : Situation {

@@ -17,7 +17,7 @@ using namespace std::chrono_literals;
 
 class QueueTest : public LoopTest {};
 
-// ---- Order and capacity --------------------------------------------------------------------------
+// ---- Order and capacity -------------------------------------------------------------------------
 
 TEST_F(QueueTest, P20_PutBlocksWhileTheQueueIsFull) {
   run([] {
@@ -165,7 +165,7 @@ TEST_F(QueueTest, P20_EveryItemArrivesOnce) {
   });
 }
 
-// ---- Closing -------------------------------------------------------------------------------------
+// ---- Closing ------------------------------------------------------------------------------------
 
 TEST_F(QueueTest, P21_ClosedGettersDrainWhatIsLeft) {
   run([] {
@@ -264,7 +264,7 @@ TEST_F(QueueTest, P22_AnEndThatGoesEndsTheOther) {
   });
 }
 
-// ---- Work that is counted ------------------------------------------------------------------------
+// ---- Work that is counted -----------------------------------------------------------------------
 
 TEST_F(QueueTest, P23_JoinWaitsForEveryItem) {
   run([] {
@@ -361,7 +361,7 @@ TEST_F(QueueTest, P23_CloseNowLeavesWorkInProgressToItsWorker) {
   });
 }
 
-// ---- Cancelling ----------------------------------------------------------------------------------
+// ---- Cancelling ---------------------------------------------------------------------------------
 
 TEST_F(QueueTest, C17_AnItemHandedOverBeforeTheCancelIsDelivered) {
   run([] {
@@ -475,7 +475,7 @@ TEST_F(QueueTest, P24_ManyCancelledWaitersLeaveNothingBehind) {
   });
 }
 
-// ---- The rest ------------------------------------------------------------------------------------
+// ---- The rest -----------------------------------------------------------------------------------
 
 TEST_F(QueueTest, P29_NobodyStealsItsOwnItemWhileOthersWait) {
   run([] {
@@ -552,7 +552,7 @@ TEST_F(QueueTest, P26_TimeoutAndHandOverInTheSameTurnIsDelivered) {
   });
 }
 
-// ---- Items whose destructors come back -------------------------------------------------------------
+// ---- Items whose destructors come back ----------------------------------------------------------
 
 /// An item that does something when it is destroyed, unless it has been moved from.
 class Parting {

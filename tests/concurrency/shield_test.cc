@@ -278,7 +278,7 @@ TEST_F(ShieldTest, TaskMadeInsideItIsShieldedToo) {
   });
 }
 
-// ---- shield_for ----------------------------------------------------------------------------------
+// ---- shield_for ---------------------------------------------------------------------------------
 
 TEST_F(ShieldTest, ShieldForPastItsTimeThrowsAfterTheBodyHasUnwound) {
   run([&] {

@@ -135,7 +135,7 @@ TEST_F(TaskGroupLifetimeTest, NorDoesOneOfAnotherLoop) {
   });
 }
 
-// ---- Destroyed where nobody may wait -----------------------------------------------------------------
+// ---- Destroyed where nobody may wait ------------------------------------------------------------
 
 class Connection : public AsyncResource {
  public:
@@ -220,7 +220,7 @@ TEST_F(TaskGroupLifetimeTest, ItMayBeDestroyedInACallbackWhileTheScopeAroundJoin
   reports.clear();
 }
 
-// ---- Deadlines -----------------------------------------------------------------------------------------
+// ---- Deadlines ----------------------------------------------------------------------------------
 
 TEST_F(TaskGroupLifetimeTest, ItsScopeTakesADeadlineFromInside) {
   run([&] {

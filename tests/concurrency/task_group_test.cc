@@ -77,7 +77,7 @@ auto slow_cleanup(Duration time, bool& cleaned) {
 
 void forever() { sleep(1h); }
 
-// ---- Joining -------------------------------------------------------------------------------------
+// ---- Joining ------------------------------------------------------------------------------------
 
 TEST_F(TaskGroupTest, GivesTasksAndJoinsThem) {
   run([&] {
@@ -164,7 +164,7 @@ TEST_F(TaskGroupTest, S1_WithoutChildrenWaitAllIsACheckpoint) {
   });
 }
 
-// ---- Failing -------------------------------------------------------------------------------------
+// ---- Failing ------------------------------------------------------------------------------------
 
 TEST_F(TaskGroupTest, S2_FailureCancelsTheSiblingsAndOnlyItIsListed) {
   run([&] {
@@ -331,7 +331,7 @@ TEST_F(TaskGroupTest, S7_ChildThatRethrowsASiblingsFailureIsListedToo) {
   });
 }
 
-// ---- Spawning ------------------------------------------------------------------------------------
+// ---- Spawning -----------------------------------------------------------------------------------
 
 TEST_F(TaskGroupTest, S8_ChildrenMaySpawnWhileTheOwnerWaits) {
   run([&] {
@@ -431,7 +431,7 @@ TEST_F(TaskGroupTest, S9_SpawnIntoAGroupOfAnEarlierLoopOfThisThreadIsAnError) {
   });
 }
 
-// ---- Nesting -------------------------------------------------------------------------------------
+// ---- Nesting ------------------------------------------------------------------------------------
 
 TEST_F(TaskGroupTest, S10_FailureOfAnInnerGroupIsAGroupInsideTheOuters) {
   run([] {
@@ -535,7 +535,7 @@ TEST_F(TaskGroupTest, S11_BothCancelledEachAbsorbsItsOwn) {
   });
 }
 
-// ---- Ending without wait_all -----------------------------------------------------------------------
+// ---- Ending without wait_all --------------------------------------------------------------------
 
 TEST_F(TaskGroupTest, S12_DestroyedItCancelsAndJoins) {
   run([&] {
@@ -777,7 +777,7 @@ TEST_F(TaskGroupTest, S15_BackgroundChildLivesInASecondGroup) {
   });
 }
 
-// ---- Cancelling ----------------------------------------------------------------------------------
+// ---- Cancelling ---------------------------------------------------------------------------------
 
 TEST_F(TaskGroupTest, CancelEndsTheChildrenAndWaitAllReturnsNormally) {
   run([] {

@@ -218,7 +218,7 @@ TEST_F(WaitForTest, C48_FailureOfTheCleanupIsThrown) {
   });
 }
 
-// ---- The caller is cancelled ---------------------------------------------------------------------
+// ---- The caller is cancelled --------------------------------------------------------------------
 
 TEST_F(WaitForTest, C49_CallerCancelledTheTaskIsCancelledAndJoined) {
   run([&] {

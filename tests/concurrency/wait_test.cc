@@ -31,7 +31,7 @@ Task<int> failure_after(Duration delay) {
   });
 }
 
-// ---- wait ----------------------------------------------------------------------------------------
+// ---- wait ---------------------------------------------------------------------------------------
 
 TEST_F(WaitTest, AllCompletedIsTheDefaultAndKeepsInputOrder) {
   run([&] {
@@ -174,7 +174,7 @@ TEST_F(WaitTest, MisuseIsAnError) {
   });
 }
 
-// ---- as_completed --------------------------------------------------------------------------------
+// ---- as_completed -------------------------------------------------------------------------------
 
 TEST_F(WaitTest, AsCompletedGivesTheTasksAsTheyEnd) {
   run([&] {

@@ -1,6 +1,6 @@
 // The 22 frozen APIs: names, signatures and result types, checked by the compiler, and one use of
-// each.  If this file does not compile, a promise to users has been broken: mend the change, not the
-// file.
+// each.  If this file does not compile, a promise to users has been broken: mend the change, not
+// the file.
 #include <any>
 #include <chrono>
 #include <concepts>
@@ -37,7 +37,7 @@ using ReferenceBody = int& (*)();
 template <class T>
 using Own = std::remove_cvref_t<T>;
 
-// ---- EventLoopInterface --------------------------------------------------------------------------
+// ---- EventLoopInterface -------------------------------------------------------------------------
 
 static_assert(std::is_abstract_v<EventLoopInterface>);
 static_assert(std::has_virtual_destructor_v<EventLoopInterface>);
@@ -61,7 +61,7 @@ concept TimersTake = requires(EventLoopInterface& loop, Interval interval) {
 static_assert(TimersTake<std::chrono::milliseconds> && TimersTake<double>);
 static_assert(std::is_nothrow_default_constructible_v<TimerId>);
 
-// ---- TaskState -----------------------------------------------------------------------------------
+// ---- TaskState ----------------------------------------------------------------------------------
 
 static_assert(std::is_enum_v<TaskState>);
 static_assert(!std::is_convertible_v<TaskState, int>, "an enum class");
@@ -71,7 +71,7 @@ static_assert(static_cast<int>(TaskState::completed) == 2);
 static_assert(static_cast<int>(TaskState::failed) == 3);
 static_assert(static_cast<int>(TaskState::cancelled) == 4);
 
-// ---- CancellationScope ---------------------------------------------------------------------------
+// ---- CancellationScope --------------------------------------------------------------------------
 
 static_assert(std::is_constructible_v<CancellationScope, ScopeOptions>);
 static_assert(std::is_default_constructible_v<CancellationScope>);
@@ -113,7 +113,7 @@ static_assert(requires(ScopeOptions options) {
   { options.name } -> std::same_as<std::string&>;
 });
 
-// ---- TaskGroup -----------------------------------------------------------------------------------
+// ---- TaskGroup ----------------------------------------------------------------------------------
 
 static_assert(std::is_default_constructible_v<TaskGroup>);
 static_assert(!std::is_copy_constructible_v<TaskGroup>);
@@ -138,7 +138,7 @@ static_assert(requires(int (*body)(TaskGroup&), void (*action)(TaskGroup&)) {
   { TaskGroup::run(action) } -> std::same_as<void>;
 });
 
-// ---- GatherStrategy ------------------------------------------------------------------------------
+// ---- GatherStrategy -----------------------------------------------------------------------------
 
 static_assert(std::is_enum_v<GatherStrategy>);
 static_assert(!std::is_convertible_v<GatherStrategy, int>, "an enum class");
@@ -146,7 +146,7 @@ static_assert(static_cast<int>(GatherStrategy::fail_fast) == 0);
 static_assert(static_cast<int>(GatherStrategy::wait_all) == 1);
 static_assert(static_cast<int>(GatherStrategy::return_partial) == 2);
 
-// ---- AsyncResource -------------------------------------------------------------------------------
+// ---- AsyncResource ------------------------------------------------------------------------------
 
 static_assert(std::is_abstract_v<AsyncResource>);
 static_assert(std::has_virtual_destructor_v<AsyncResource>);
@@ -168,7 +168,7 @@ class Handle final : public AsyncResource {
   bool closed_ = false;
 };
 
-// ---- AsyncResourceManager ------------------------------------------------------------------------
+// ---- AsyncResourceManager -----------------------------------------------------------------------
 
 static_assert(
     std::same_as<void (*)(std::shared_ptr<AsyncResource>), decltype(&AsyncResourceManager::add)>);
@@ -182,7 +182,7 @@ static_assert(std::same_as<ResourceStats (*)(), decltype(&AsyncResourceManager::
 static_assert(std::same_as<std::vector<std::shared_ptr<AsyncResource>> (*)(),
                            decltype(&AsyncResourceManager::detect_leaks)>);
 
-// ---- Observer ------------------------------------------------------------------------------------
+// ---- Observer -----------------------------------------------------------------------------------
 
 static_assert(!std::is_abstract_v<Observer>, "every callback has a default");
 static_assert(std::has_virtual_destructor_v<Observer>);
@@ -212,7 +212,7 @@ class Watcher final : public Observer {
   int tasks = 0;
 };
 
-// ---- run, create_task, await ---------------------------------------------------------------------
+// ---- run, create_task, await --------------------------------------------------------------------
 
 template <class Body, class R>
 concept Runs = requires(Body body) {
@@ -259,7 +259,7 @@ static_assert(requires(Task<std::unique_ptr<int>> && task) {
 static_assert(std::is_copy_constructible_v<Task<int>> && std::is_copy_assignable_v<Task<int>>);
 static_assert(std::is_convertible_v<Task<int>, AnyTask>);
 
-// ---- gather --------------------------------------------------------------------------------------
+// ---- gather -------------------------------------------------------------------------------------
 
 using Number = Task<int>;
 using Nothing = Task<void>;
@@ -281,7 +281,7 @@ static_assert(requires(std::vector<Nothing> tasks) {
   { gather(tasks) } -> std::same_as<std::vector<std::monostate>>;
 });
 
-// ---- wait_for, sleep -----------------------------------------------------------------------------
+// ---- wait_for, sleep ----------------------------------------------------------------------------
 
 template <class A, class R>
 concept WaitsFor = requires(A what, std::chrono::seconds seconds, double number) {
@@ -299,12 +299,12 @@ static_assert(Sleeps<std::chrono::nanoseconds> && Sleeps<std::chrono::hours> && 
 static_assert(Sleeps<std::chrono::duration<double>> && Sleeps<int>);
 static_assert(!Sleeps<const char*>);
 
-// ---- get_event_loop, semaphore -------------------------------------------------------------------
+// ---- get_event_loop, semaphore ------------------------------------------------------------------
 
 static_assert(std::same_as<EventLoop&(), decltype(get_event_loop)>);
 static_assert(std::same_as<Semaphore(int), decltype(semaphore)>);
 
-// ---- The context functions -----------------------------------------------------------------------
+// ---- The context functions ----------------------------------------------------------------------
 
 static_assert(requires(void (*function)(std::string_view, std::any)) { function = &set_context; });
 template <class T>
@@ -326,7 +326,7 @@ static_assert(std::same_as<std::map<std::string, std::any>(bool), decltype(get_a
 static_assert(requires { get_all_context(); });
 static_assert(std::same_as<void(), decltype(clear_context)>);
 
-// ---- One use of each -----------------------------------------------------------------------------
+// ---- One use of each ----------------------------------------------------------------------------
 
 TEST_F(FrozenApiContractTest, EventLoopInterface) {
   const std::unique_ptr<EventLoopInterface> backend = make_backend("auto");

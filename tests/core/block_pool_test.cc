@@ -131,7 +131,7 @@ TEST(BlockPoolTest, ABurstFitsWhereItWasMade) {
   EXPECT_EQ(blocks.size(), pool.free_count());
 }
 
-// ---- Through tasks ---------------------------------------------------------------------------------
+// ---- Through tasks ------------------------------------------------------------------------------
 
 TEST(TaskBlocksTest, HandlesDroppedWhereNoLoopRunsDoNotPileUp) {
   std::vector<Task<int>> tasks;

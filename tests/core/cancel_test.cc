@@ -155,7 +155,7 @@ TEST_F(CancelTest, R10_ReasonTextAndSourceTravelWithTheUnwind) {
   EXPECT_EQ(0u, seen.find("shutdown/")) << seen;
 }
 
-// ---- Start, finish, identity -----------------------------------------------------------------------
+// ---- Start, finish, identity --------------------------------------------------------------------
 
 TEST_F(CancelTest, C1_CancelledBeforeItsStartTheBodyNeverRuns) {
   const WatchMoments watch;
@@ -488,7 +488,7 @@ TEST_F(CancelTest, C10_CancelBeforeTheFailureWins) {
   });
 }
 
-// ---- Where it is blocked ---------------------------------------------------------------------------
+// ---- Where it is blocked ------------------------------------------------------------------------
 
 TEST_F(CancelTest, C11_CancelledSleeperIsWokenAtOnceAndItsTimerGone) {
   run([&] {
@@ -629,7 +629,7 @@ TEST_F(CancelTest, C21_UncaughtItMakesTheAwaiterFailNotCancelled) {
   });
 }
 
-// ---- Code that does not wait -----------------------------------------------------------------------
+// ---- Code that does not wait --------------------------------------------------------------------
 
 TEST_F(CancelTest, C26_ComputingTaskLearnsOfItAtItsCheckpoints) {
   run([] {

@@ -53,7 +53,7 @@ std::string caught_text() {
   }
 }
 
-// ---- 1: the C++ runtime keeps the exception state per thread ---------------------------------------
+// ---- 1: the C++ runtime keeps the exception state per thread ------------------------------------
 
 TEST_F(FiberHazardsTest, Hazard1_TasksSuspendedInsideCatchEachRethrowTheirOwn) {
   run([] {
@@ -257,7 +257,7 @@ TEST_F(FiberHazardsTest, Hazard1_ExceptionPointerTravelsBetweenTasks) {
   });
 }
 
-// ---- 2: suspending in a destructor that an unwind runs ---------------------------------------------
+// ---- 2: suspending in a destructor that an unwind runs ------------------------------------------
 
 TEST_F(FiberHazardsTest, Hazard2_UncaughtCountIsTheTasksOwn) {
   run([] {
@@ -336,7 +336,7 @@ TEST_F(FiberHazardsTest, Hazard2_DestructorOfAnUnwindMayCatchItsOwnExceptions) {
   });
 }
 
-// ---- 3: an unwind must not cross a noexcept frame --------------------------------------------------
+// ---- 3: an unwind must not cross a noexcept frame -----------------------------------------------
 
 int compare_and_suspend(const void* a, const void* b) {
   yield();
@@ -424,7 +424,7 @@ TEST_F(FiberHazardsTest, Hazard4_ACancelThatAStreamHasSwallowedIsThrownAgain) {
   });
 }
 
-// ---- 7 and 8: thread-local storage -----------------------------------------------------------------
+// ---- 7 and 8: thread-local storage --------------------------------------------------------------
 
 thread_local int of_this_thread = 0;
 
@@ -482,7 +482,7 @@ TEST_F(FiberHazardsTest, Hazard8_ThreadLocalsAreSharedByTheTasksOfALoop) {
   });
 }
 
-// ---- 9 and 10: errno and floating point ------------------------------------------------------------
+// ---- 9 and 10: errno and floating point ---------------------------------------------------------
 
 TEST_F(FiberHazardsTest, Hazard9_ErrnoIsTheTasksOwn) {
   run([] {
@@ -573,7 +573,7 @@ TEST_F(FiberHazardsTest, Hazard10_BothControlWordsOfX86AreTheTasksOwn) {
 }
 #endif
 
-// ---- 11: locks of threads ------------------------------------------------------------------------
+// ---- 11: locks of threads -----------------------------------------------------------------------
 
 TEST_F(FiberHazardsTest, Hazard11_NoSuspendKeepsALockOfThreadsFromBeingHeldAcrossASwitch) {
   run([] {
@@ -586,8 +586,8 @@ TEST_F(FiberHazardsTest, Hazard11_NoSuspendKeepsALockOfThreadsFromBeingHeldAcros
 
 // ---- 12: function-local statics -----------------------------------------------------------------
 
-// The C++ runtime sees one thread, so a second task that came here meanwhile would be an error of its
-// own: an initializer that initializes itself.
+// The C++ runtime sees one thread, so a second task that came here meanwhile would be an error of
+// its own: an initializer that initializes itself.
 int made_once() {
   static const int value = [] {
     const NoSuspend guard;
@@ -606,7 +606,7 @@ TEST_F(FiberHazardsTest, Hazard12_NoSuspendKeepsTheInitializerOfAStaticFromBeing
   });
 }
 
-// ---- 13: sanitizers and valgrind -------------------------------------------------------------------
+// ---- 13: sanitizers and valgrind ----------------------------------------------------------------
 
 // Leaves poisoned redzones all over its frame, and a deep one.
 [[gnu::noinline]] std::size_t use_stack(std::size_t depth) {
@@ -654,7 +654,7 @@ TEST_F(FiberHazardsTest, Hazard13_AddressesOfOneTasksLocalsAreGoodInAnother) {
   });
 }
 
-// ---- 14: stack overflow --------------------------------------------------------------------------
+// ---- 14: stack overflow -------------------------------------------------------------------------
 
 [[gnu::noinline]] int recurse_for_ever(int depth) {
   if (depth < 0) return 0;  // never
@@ -810,7 +810,7 @@ TEST_F(FiberHazardsTest, Hazard14_EveryStackHasItsGuard) {
   });
 }
 
-// ---- 15 and 17: the entry frame ------------------------------------------------------------------
+// ---- 15 and 17: the entry frame -----------------------------------------------------------------
 
 TEST_F(FiberHazardsTest, Hazard17_NothingThatABodyThrowsGoesBeyondItsEntry) {
   struct Odd {};
@@ -921,7 +921,7 @@ TEST_F(FiberHazardsTest, Hazard20_CallbacksAndThreadsHaveOrdinaryStacks) {
   });
 }
 
-// ---- 21: recursion ---------------------------------------------------------------------------------
+// ---- 21: recursion ------------------------------------------------------------------------------
 
 TEST_F(FiberHazardsTest, Hazard21_StartingTasksFromTasksNestsNoStacks) {
   // Each task makes the next one and waits for it: with an eager start, 5,000 bodies would nest.
@@ -953,7 +953,7 @@ TEST_F(FiberHazardsTest, Hazard21_WakingRunsNothingInPlace) {
   });
 }
 
-// ---- 22: stale wake-ups ----------------------------------------------------------------------------
+// ---- 22: stale wake-ups -------------------------------------------------------------------------
 
 TEST_F(FiberHazardsTest, Hazard22_WakeMeantForAnEndedTaskDoesNotReachTheNextOnItsStack) {
   run([&] {

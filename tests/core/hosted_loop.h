@@ -9,8 +9,8 @@
 
 namespace asyncio::test {
 
-/// Virtual time moves as it does on a loop that runs itself: to the next deadline, when the host has
-/// come by in vain.
+/// Virtual time moves as it does on a loop that runs itself: to the next deadline, when the host
+/// has come by in vain.
 class HostedLoop {
  public:
   explicit HostedLoop(const LoopOptions& options);

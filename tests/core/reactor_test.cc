@@ -131,7 +131,7 @@ class ReactorTest : public testing::Test {
   const int fd = pair.a();
 };
 
-// ---- Registrations ---------------------------------------------------------------------------------
+// ---- Registrations ------------------------------------------------------------------------------
 
 TEST_F(ReactorTest, OneRegistrationServesEveryWaitOfATask) {
   loop->run([&] {
@@ -258,7 +258,7 @@ TEST_F(ReactorTest, NotifyClosingEndsTheRegistration) {
   });
 }
 
-// ---- Errors of the backend -------------------------------------------------------------------------
+// ---- Errors of the backend ----------------------------------------------------------------------
 
 TEST_F(ReactorTest, L16_AnErrorOfTheBackendIsAnFdErrorWithItsCodeAndLeavesNothing) {
   loop->run([&] {
@@ -364,7 +364,7 @@ TEST_F(ReactorTest, L37_ABackendThatCannotWatchTheWakeUpDescriptorMakesNoLoop) {
   EXPECT_EQ(7, loop->run([] { return 7; }));
 }
 
-// ---- Registrations that can no longer be named (L19) -----------------------------------------------
+// ---- Registrations that can no longer be named (L19) --------------------------------------------
 
 TEST_F(ReactorTest, L19_AReportOfTheWakeUpDescriptorWithNothingInItMeansARebuild) {
   loop->run([&] {

@@ -18,7 +18,7 @@ using namespace std::chrono_literals;
 
 class RunTest : public LoopTest {};
 
-// ---- Results ---------------------------------------------------------------------------------------
+// ---- Results ------------------------------------------------------------------------------------
 
 TEST_F(RunTest, FreeRunReturnsWhatMainReturns) {
   EXPECT_EQ(5, asyncio::run([] { return 5; }));
@@ -108,7 +108,7 @@ TEST_F(RunTest, MainThatEndsCancelledThrowsWhoAndWhy) {
   }
 }
 
-// ---- Deadlock --------------------------------------------------------------------------------------
+// ---- Deadlock -----------------------------------------------------------------------------------
 
 TEST_F(RunTest, S33_BlockedForEverIsADeadlockErrorListingEveryTask) {
   const std::string message = message_of<DeadlockError>([&] {
@@ -166,7 +166,7 @@ TEST_F(RunTest, S33_WaitForAPostFromAHandleIsNoDeadlock) {
   poster.join();
 }
 
-// ---- Nesting and repetition ------------------------------------------------------------------------
+// ---- Nesting and repetition ---------------------------------------------------------------------
 
 TEST_F(RunTest, S41_RunInsideATaskIsAnErrorAndTheOuterLoopGoesOn) {
   run([&] {
@@ -284,7 +284,7 @@ TEST_F(RunTest, LoopMadeOnOneThreadMayRunOnAnother) {
   }}.join();
 }
 
-// ---- Leftovers -------------------------------------------------------------------------------------
+// ---- Leftovers ----------------------------------------------------------------------------------
 
 TEST_F(RunTest, S44_LeftoversAreCancelledAndJoinedAndMainsValueReturned) {
   bool unwound = false;
@@ -439,7 +439,7 @@ TEST_F(RunTest, S46_StopFromAnotherThread) {
   stopper.join();
 }
 
-// ---- The process -----------------------------------------------------------------------------------
+// ---- The process --------------------------------------------------------------------------------
 
 [[noreturn]] void exit_inside_a_task() {
   asyncio::run([] {

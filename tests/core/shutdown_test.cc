@@ -213,7 +213,7 @@ TEST(ShutdownDeathTest, Hazard5_AnAbandonedTaskIsLeakedWithItsStackNotFreedUnder
   EXPECT_EXIT(look_at_what_an_abandoned_task_holds(), testing::ExitedWithCode(0), "was abandoned");
 }
 
-// ---- The loop's own end ----------------------------------------------------------------------------
+// ---- The loop's own end -------------------------------------------------------------------------
 
 TEST_F(ShutdownTest, DestroyingALoopThatWasStoppedUnwindsTheTasksThatWait) {
   bool unwound = false;

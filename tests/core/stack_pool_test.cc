@@ -137,7 +137,7 @@ TEST(StackPoolTest, TouchedStackTellsHowFarItWasUsed) {
   EXPECT_EQ(20 * kib, detail::touched_stack(top, 64 * kib));
 }
 
-// ---- Trimming ------------------------------------------------------------------------------------
+// ---- Trimming -----------------------------------------------------------------------------------
 
 std::size_t resident_kib(const std::vector<std::byte*>& tops, std::size_t size) {
   std::size_t sum = 0;
@@ -234,7 +234,7 @@ TEST(StackPoolTest, TrimmedStackWorksAgain) {
   }
 }
 
-// ---- Through tasks ---------------------------------------------------------------------------------
+// ---- Through tasks ------------------------------------------------------------------------------
 
 class TaskStacksTest : public LoopTest {};
 
@@ -295,7 +295,7 @@ TEST_F(TaskStacksTest, TinyStackIsRaisedToWhatATaskNeeds) {
   });
 }
 
-// ---- When the system has no more -------------------------------------------------------------------
+// ---- When the system has no more ----------------------------------------------------------------
 
 [[noreturn]] void run_out_of_address_space() {
   const int code = asyncio::run([] {

@@ -128,7 +128,7 @@ TEST_F(SuspendTest, DeadlineInThePastStillGivesTheWakerThisTurn) {
   });
 }
 
-// ---- Giving way ------------------------------------------------------------------------------------
+// ---- Giving way ---------------------------------------------------------------------------------
 
 TEST_F(SuspendTest, YieldLetsEveryOtherReadyTaskRunOnce) {
   keep_order();
@@ -209,7 +209,7 @@ TEST_F(SuspendTest, EqualSleepsEndInTheOrderTheyBegan) {
   for (int i = 0; i < 20; ++i) EXPECT_EQ(i, order[static_cast<std::size_t>(i)]);
 }
 
-// ---- Not suspending --------------------------------------------------------------------------------
+// ---- Not suspending -----------------------------------------------------------------------------
 
 TEST_F(SuspendTest, NoSuspendTurnsEverySuspendingCallIntoAnError) {
   run([] {

@@ -16,7 +16,7 @@ using namespace std::chrono_literals;
 
 class TaskTest : public LoopTest {};
 
-// ---- Starting ------------------------------------------------------------------------------------
+// ---- Starting -----------------------------------------------------------------------------------
 
 TEST_F(TaskTest, BodyStartsThroughTheReadyQueueNeverInsideCreateTask) {
   run([] {
@@ -113,7 +113,7 @@ TEST_F(TaskTest, EveryPriorityHasItsTurnSystemFirst) {
   EXPECT_EQ("scwscw", order);
 }
 
-// ---- Names and identity --------------------------------------------------------------------------
+// ---- Names and identity -------------------------------------------------------------------------
 
 TEST_F(TaskTest, EmptyNameBecomesTaskAndId) {
   run([] {
@@ -208,7 +208,7 @@ TEST_F(TaskTest, UntypedHandleNamesTheSameTask) {
   });
 }
 
-// ---- Results -------------------------------------------------------------------------------------
+// ---- Results ------------------------------------------------------------------------------------
 
 TEST_F(TaskTest, ResultIsReachableWithoutWaitingOnceThereIsOne) {
   run([] {
@@ -383,7 +383,7 @@ TEST_F(TaskTest, FailureOutlivesTheLoopWithItsHandle) {
   EXPECT_THROW(task.result(), std::runtime_error);
 }
 
-// ---- Closures ------------------------------------------------------------------------------------
+// ---- Closures -----------------------------------------------------------------------------------
 
 // What a closure holds: notes where and how often it is destroyed.
 struct ClosureProbe {
@@ -497,7 +497,7 @@ TEST_F(TaskTest, ClosureThatCannotBeCopiedLeavesNoTaskBehind) {
   });
 }
 
-// ---- Stacks --------------------------------------------------------------------------------------
+// ---- Stacks -------------------------------------------------------------------------------------
 
 TEST_F(TaskTest, StackSizeIsTheTasksOwnChoice) {
   run([] {

@@ -1,4 +1,5 @@
-// A server that answers each request with the path it asked for: libevent's, in a program of its own.
+// A server that answers each request with the path it asked for: libevent's, in a program of its
+// own.
 //
 // usage: http_server SOCKET_PATH
 #include <cstdlib>

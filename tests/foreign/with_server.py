@@ -3,8 +3,8 @@
 
 usage: with_server.py VARIABLE SERVER [ARGUMENT...] -- COMMAND [ARGUMENT...]
 
-@SOCKET@ among the server's arguments stands for a Unix socket it shall listen on.  The command finds
-its path in the environment variable VARIABLE, and starts when the server takes connections.
+@SOCKET@ among the server's arguments stands for a Unix socket it shall listen on.  The command
+finds its path in the environment variable VARIABLE, and starts when the server takes connections.
 """
 
 import os

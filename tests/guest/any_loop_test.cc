@@ -149,8 +149,8 @@ TEST_F(AnyLoopTest, CalledByATaskItDoesNothing) {
   EXPECT_EQ("12", log);
 }
 
-// A closed descriptor whose duplicate lives on can only be forgotten by a new set; the host's watch,
-// which may be an epoll set of its own, must outlive that.
+// A closed descriptor whose duplicate lives on can only be forgotten by a new set; the host's
+// watch, which may be an epoll set of its own, must outlive that.
 TEST_F(AnyLoopTest, TheDescriptorOutlivesASetMadeAnew) {
   SocketPair pair;
   loop.call_later(1h, [] {});

@@ -38,7 +38,7 @@ class GuestTest : public testing::Test {
   Guest loop;
 };
 
-// ---- The plain way ---------------------------------------------------------------------------------
+// ---- The plain way ------------------------------------------------------------------------------
 
 TEST_F(GuestTest, TasksSleepWaitForDataAndForEachOtherInsideTheHostsRun) {
   std::string log;
@@ -193,7 +193,7 @@ TEST_F(GuestTest, Pitfall7_ACallFromAnotherThreadWakesItAndAHandleHoldsIt) {
   other.join();
 }
 
-// ---- The end ---------------------------------------------------------------------------------------
+// ---- The end ------------------------------------------------------------------------------------
 
 // A task that needs time for its cleanup.
 void clean_up_slowly(std::string& log) {
@@ -279,7 +279,7 @@ TEST_F(GuestTest, Pitfall9_AHostThatGoesFirstIsLeft) {
   EXPECT_EQ("u", log);
 }
 
-// ---- Good manners ----------------------------------------------------------------------------------
+// ---- Good manners -------------------------------------------------------------------------------
 
 TEST_F(GuestTest, Pitfall10_NoExceptionReachesTheHost) {
   loop->set_exception_handler({});
@@ -315,8 +315,8 @@ TEST_F(GuestTest, Pitfall11_12_ATaskThatRunsTheHostIsNotOvertakenByOthers) {
   EXPECT_EQ("(h)t", log);
 }
 
-// The host's turns in there find nothing to do for the guest, which has the thread: that must not keep
-// the host from coming back for what is left.
+// The host's turns in there find nothing to do for the guest, which has the thread: that must not
+// keep the host from coming back for what is left.
 TEST_F(GuestTest, Pitfall11_ATaskThatRunsTheHostPastItsBudgetDoesNotStrandTheRest) {
   Guest thrifty{*host, {.budget = 50us}};
   std::string log;

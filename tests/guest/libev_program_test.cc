@@ -167,7 +167,7 @@ TEST_F(LibevProgramTest, BesideAnIdleGuestItGetsEveryCallAndEnds) {
   EXPECT_EQ(0u, loop.statistics().turns);
 }
 
-// ---- Work that arrives just before the host blocks -------------------------------------------------
+// ---- Work that arrives just before the host blocks ----------------------------------------------
 
 /// A watcher of the host that starts a task when the host is about to block.
 struct StartsATask {

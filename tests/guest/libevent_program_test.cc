@@ -1,5 +1,5 @@
-// A program that uses more of libevent than others do, with busy tasks inside; and one that frees its
-// base too early.
+// A program that uses more of libevent than others do, with busy tasks inside; and one that frees
+// its base too early.
 #include <memory>
 #include <semaphore>
 #include <string>
@@ -70,7 +70,7 @@ TEST(LibeventProgramTest, Pitfall6_BusyTasksLockOutNoEventOfLowPriority) {
   event_base_free(base);
 }
 
-// ---- A base that is freed first --------------------------------------------------------------------
+// ---- A base that is freed first -----------------------------------------------------------------
 
 class FreedBaseTest : public testing::Test {
  protected:

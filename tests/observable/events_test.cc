@@ -80,7 +80,7 @@ class EventsTest : public LoopTest {
 
 void fail() { throw std::runtime_error("no luck"); }
 
-// ---- Tasks ---------------------------------------------------------------------------------------
+// ---- Tasks --------------------------------------------------------------------------------------
 
 TEST_F(EventsTest, ATaskIsCreatedStartsAndEnds) {
   run([&] {
@@ -225,7 +225,7 @@ TEST_F(EventsTest, TheTaskOfAnEventMayBeKept) {
   EXPECT_EQ(TaskState::completed, kept.state());
 }
 
-// ---- The end of a task ---------------------------------------------------------------------------
+// ---- The end of a task --------------------------------------------------------------------------
 
 TEST_F(EventsTest, TheEndIsStateEventWaitersGroupsReactionDoneCallbacks) {
   keep_order();
@@ -302,7 +302,7 @@ TEST_F(EventsTest, TheTerminalEventComesOnTheTasksOwnStackBeforeItsResultCanBeTa
   });
 }
 
-// ---- Scopes --------------------------------------------------------------------------------------
+// ---- Scopes -------------------------------------------------------------------------------------
 
 TEST_F(EventsTest, AScopeIsEnteredAndLeft) {
   run([&] {
@@ -389,7 +389,7 @@ TEST_F(EventsTest, AScopeIsLeftAfterItsTasksHaveEnded) {
   });
 }
 
-// ---- Resources -----------------------------------------------------------------------------------
+// ---- Resources ----------------------------------------------------------------------------------
 
 class Door : public AsyncResource {
  public:

@@ -124,7 +124,7 @@ TEST_F(ObservableTest, S42_StaysFromOneLoopToTheNext) {
   EXPECT_EQ(2, probe->told) << "main, twice";
 }
 
-// ---- Changes while it tells ----------------------------------------------------------------------
+// ---- Changes while it tells ---------------------------------------------------------------------
 
 TEST_F(ObservableTest, OneAddedDuringAnEventHearsOfTheNext) {
   auto late = std::make_shared<Probe>();
@@ -234,7 +234,7 @@ TEST_F(ObservableTest, ANestedEventDoesNotEndTheBanOnSuspending) {
   });
 }
 
-// ---- Threads -------------------------------------------------------------------------------------
+// ---- Threads ------------------------------------------------------------------------------------
 
 TEST_F(ObservableTest, L39_IsOneForAllThreadsAndTellsOnTheLoopsThread) {
   struct Where : Observer {

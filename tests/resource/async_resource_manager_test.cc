@@ -61,7 +61,7 @@ class AsyncResourceManagerTest : public LoopTest {
   Log log;
 };
 
-// ---- Whose it is ---------------------------------------------------------------------------------
+// ---- Whose it is --------------------------------------------------------------------------------
 
 TEST_F(AsyncResourceManagerTest, BelongsToTheScopeCurrentWhenItIsAdded) {
   run([&] {
@@ -224,7 +224,7 @@ TEST_F(AsyncResourceManagerTest, S45_AMainThatFailsLosesNoResource) {
   EXPECT_EQ((Log{"close a", "a closed"}), log);
 }
 
-// ---- Cancellation --------------------------------------------------------------------------------
+// ---- Cancellation -------------------------------------------------------------------------------
 
 TEST_F(AsyncResourceManagerTest, OnCancellationComesBeforeEachCloseOfACancelledScope) {
   run([&] {
@@ -472,7 +472,7 @@ TEST_F(AsyncResourceManagerTest, C51_ATimeoutInsideCloseTimesOutNormally) {
   });
 }
 
-// ---- Closes that fail ----------------------------------------------------------------------------
+// ---- Closes that fail ---------------------------------------------------------------------------
 
 TEST_F(AsyncResourceManagerTest, ACloseThatThrowsIsReportedAndTheRestGoOn) {
   run([&] {
@@ -564,7 +564,7 @@ TEST_F(AsyncResourceManagerTest, AnExceptionHandlerThatUsesTheManagerDoesNoHarm)
   });
 }
 
-// ---- Once ----------------------------------------------------------------------------------------
+// ---- Once ---------------------------------------------------------------------------------------
 
 TEST_F(AsyncResourceManagerTest, OneThatIsClosedAlreadyIsLeftAlone) {
   run([&] {
@@ -638,7 +638,7 @@ TEST_F(AsyncResourceManagerTest, AResourceAtTheAddressOfOneThatIsGoneIsAnother) 
   EXPECT_EQ(200u, log.size());
 }
 
-// ---- Bad input -----------------------------------------------------------------------------------
+// ---- Bad input ----------------------------------------------------------------------------------
 
 TEST_F(AsyncResourceManagerTest, AddingNothingIsAnErrorThatTeaches) {
   run([] {
@@ -685,7 +685,7 @@ TEST_F(AsyncResourceManagerTest, InsideANoSuspendScopeClosingIsAnErrorAndNothing
   });
 }
 
-// ---- By hand -------------------------------------------------------------------------------------
+// ---- By hand ------------------------------------------------------------------------------------
 
 TEST_F(AsyncResourceManagerTest, RemoveHandsItBackOpen) {
   run([&] {
@@ -852,7 +852,7 @@ TEST_F(AsyncResourceManagerTest, CloseMayCloseTheRestOfItsScope) {
   });
 }
 
-// ---- Outliving -----------------------------------------------------------------------------------
+// ---- Outliving ----------------------------------------------------------------------------------
 
 TEST_F(AsyncResourceManagerTest, OneThatOutlivesItsScopeIsClosedAndGoesWithItsLastHolder) {
   std::shared_ptr<Probe> probe;
@@ -951,7 +951,7 @@ TEST_F(AsyncResourceManagerTest, L39_EachThreadHasItsOwn) {
   });
 }
 
-// ---- Figures -------------------------------------------------------------------------------------
+// ---- Figures ------------------------------------------------------------------------------------
 
 TEST_F(AsyncResourceManagerTest, StatsCountWhatHappened) {
   run([&] {

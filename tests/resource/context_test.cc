@@ -53,7 +53,7 @@ struct Counted {
   int* copies;
 };
 
-// ---- Setting and getting -------------------------------------------------------------------------
+// ---- Setting and getting ------------------------------------------------------------------------
 
 TEST_F(ContextTest, GivesWhatWasSetAndElseTheFallback) {
   run([] {
@@ -140,7 +140,7 @@ TEST_F(ContextTest, S49_AValueThatIsNothingIsAValue) {
   });
 }
 
-// ---- Errors --------------------------------------------------------------------------------------
+// ---- Errors -------------------------------------------------------------------------------------
 
 TEST_F(ContextTest, AnotherTypeIsABadAnyCastThatNamesTheKeyAndBothTypes) {
   run([] {
@@ -204,7 +204,7 @@ TEST_F(ContextTest, OutsideATaskEveryCallIsAnErrorThatNamesItAndTheWayOut) {
   EXPECT_TRUE(said.starts_with("ContextVar::reset")) << said;
 }
 
-// ---- Inheriting ----------------------------------------------------------------------------------
+// ---- Inheriting ---------------------------------------------------------------------------------
 
 TEST_F(ContextTest, S49_AChildsWritesNeverReachTheParent) {
   run([] {
@@ -519,7 +519,7 @@ TEST_F(ContextTest, AValueThatUsesTheContextWhileItIsDroppedDoesNoHarm) {
   });
 }
 
-// ---- What it costs -------------------------------------------------------------------------------
+// ---- What it costs ------------------------------------------------------------------------------
 
 // Allocations of one create_task() here.
 long cost_of_a_task() {
@@ -627,7 +627,7 @@ TEST_F(ContextTest, S49_C55_VeryManyTasksLeaveNothingBehind) {
   });
 }
 
-// ---- ContextVar ----------------------------------------------------------------------------------
+// ---- ContextVar ---------------------------------------------------------------------------------
 
 TEST_F(ContextTest, AVariableHasAFallbackAndAValuePerTask) {
   const ContextVar<std::string> user{"user", "nobody"};

@@ -1,6 +1,6 @@
-// Tasks that compute, in real time: whatever a step between two suspending calls costs, what is due is
-// served after a few of them.  Counted in steps that begin when it is due already, as the task itself
-// reads it off the clock: a busy machine makes steps longer, not more.
+// Tasks that compute, in real time: whatever a step between two suspending calls costs, what is due
+// is served after a few of them.  Counted in steps that begin when it is due already, as the task
+// itself reads it off the clock: a busy machine makes steps longer, not more.
 #include <atomic>
 #include <csignal>
 #include <functional>
@@ -57,7 +57,7 @@ class ComputingSlowTest : public LoopTest {
   }
 };
 
-// ---- One task that only computes -------------------------------------------------------------------
+// ---- One task that only computes ----------------------------------------------------------------
 
 /// Steps that a body makes after its timeout.  `between` is what it does between two of them.
 int steps_past_a_timeout(Duration time, const std::function<void()>& between) {
@@ -139,7 +139,7 @@ TEST_F(ComputingSlowTest, L32_IsCancelledNoticesADeadlineThatHasPassed) {
   });
 }
 
-// ---- Tasks that compute, and what is due beside them -----------------------------------------------
+// ---- Tasks that compute, and what is due beside them --------------------------------------------
 
 TEST_F(ComputingSlowTest, L32_ATimerIsServedAfterAFewSteps) {
   run([&] {
@@ -243,7 +243,7 @@ TEST_F(ComputingSlowTest, L32_ASignalIsServedAfterAFewSteps) {
   });
 }
 
-// ---- Callbacks and posts that compute --------------------------------------------------------------
+// ---- Callbacks and posts that compute -----------------------------------------------------------
 
 TEST_F(ComputingSlowTest, L32_ATimerIsServedAfterAFewCallbacks) {
   run([&] {

@@ -54,8 +54,8 @@ TEST(GuestSlowTest, AnIdleGuestLetsItsHostSleep) {
   const Activity before = activity();
   host->run();
   const Activity after = activity();
-  // One wake-up is the end; another libev's own, which never sleeps for longer than 59.7 s.  Some more
-  // may be the kernel's, for a page that was swapped out.  Once a second would be sixty.
+  // One wake-up is the end; another libev's own, which never sleeps for longer than 59.7 s.  Some
+  // more may be the kernel's, for a page that was swapped out.  Once a second would be sixty.
   EXPECT_LE(after.sleeps - before.sleeps, 10);
   EXPECT_LT(after.cpu - before.cpu, 50ms);
   EXPECT_EQ(0u, loop->statistics().tasks_alive);

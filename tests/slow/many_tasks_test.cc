@@ -51,7 +51,8 @@ TEST_F(ManyTasksTest, AMillionTasksLiveAtOnceEachWithAGuardInUnderFiveKibibytes)
     std::printf("%zu tasks alive, %zu bytes of memory each\n", count, per_task);
     const LoopStatistics figures = loop().statistics();
     std::printf("%zu of %zu stacks are guarded\n", figures.stacks_guarded, figures.stacks);
-    // Without MADV_GUARD_INSTALL, Linux 6.13, a quarter of vm.max_map_count is as many as there can be.
+    // Without MADV_GUARD_INSTALL, Linux 6.13, a quarter of vm.max_map_count is as many as there can
+    // be.
     EXPECT_GE(figures.stacks_guarded, std::min<std::size_t>(figures.stacks, 16'000));
 #ifdef __OPTIMIZE__
     if (!watched()) {

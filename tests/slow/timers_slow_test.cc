@@ -149,7 +149,7 @@ TEST_F(TimersSlowTest, L7_APersistentTimerIsNeverEarlyAndNeverBursts) {
   });
 }
 
-// ---- L10 -------------------------------------------------------------------------------------------
+// ---- L10 ----------------------------------------------------------------------------------------
 
 /// In a process that is stopped for a while: 0 if each timer fired as often as it should.
 int timers_across_a_stop(int tell) {
@@ -199,7 +199,7 @@ TEST_F(TimersSlowTest, L10_StoppedForAWhileEachDueTimerFiresOnce) {
   ::close(told[1]);
 }
 
-// ---- L11 -------------------------------------------------------------------------------------------
+// ---- L11 ----------------------------------------------------------------------------------------
 
 TEST_F(TimersSlowTest, L11_ASleepCostsOneWaitNotABusyTurnAtItsEnd) {
   run([&] {
@@ -231,7 +231,7 @@ TEST_F(TimersSlowTest, L11_ATimerThatWasRevokedCostsAtMostOneTurn) {
   });
 }
 
-// ---- Time stamps -----------------------------------------------------------------------------------
+// ---- Time stamps --------------------------------------------------------------------------------
 
 TEST_F(TimersSlowTest, CreationTimeOfATaskAfterALongBlockedWaitIsFresh) {
   run([] {

@@ -23,7 +23,9 @@ def main():
     for note in sys.argv[2:]:
         for named in NAME.findall((root / note).read_text()):
             wanted = named.rstrip('…')
-            if not any(wanted in test if '.' not in wanted else test.startswith(wanted) for test in tests):
+            if not any(
+                test.startswith(wanted) if '.' in wanted else wanted in test for test in tests
+            ):
                 print(f'{note}: no test is called {named}')
                 missing += 1
     return 1 if missing or not tests else 0

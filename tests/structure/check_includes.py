@@ -55,7 +55,7 @@ def native(header):
 
 
 def room(path):
-    """The room of a file below core/internal/, or None: fiber, memory..., "" for one of no folder."""
+    """The room of a file below core/internal/, or None: fiber, memory...; "" for no folder."""
     match = re.match(r"core/internal/(?:(\w+)/)?", path)
     return match and (match.group(1) or "")
 
@@ -169,7 +169,7 @@ def main():
         unlisted = name.endswith(".h") and "/internal/" not in name and name not in public
         # A backend's own headers lie in its folder and are nobody else's.
         if unlisted and not name.startswith("backends/"):
-            wrong.append(f"{name}: not in its module's meson.build, so neither tested nor installed")
+            wrong.append(f"{name}: missing in its module's meson.build, so untested, not installed")
     for header in public:
         if "/internal/" in header:
             wrong.append(f"{header}: internal headers are never installed")

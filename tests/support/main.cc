@@ -9,7 +9,8 @@
 
 int main(int argc, char** argv) {
   testing::InitGoogleTest(&argc, argv);
-  // A death test runs in a fresh process: a fork of one that has loops and threads is no fair start.
+  // A death test runs in a fresh process: a fork of one that has loops and threads is no fair
+  // start.
   GTEST_FLAG_SET(death_test_style, "threadsafe");
   // A third party's backend is known to nobody until its program says so.
   const char* backend = std::getenv("ASYNCIO_BACKEND");

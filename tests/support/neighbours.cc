@@ -22,8 +22,8 @@ Neighbours::Neighbours(EventLoop& loop) {
 }
 
 void Neighbours::expect_progress() const {
-  // What shares the loop takes a hundred turns of it or more.  How many more is the machine's affair, and
-  // how many milliseconds that is, too.
+  // What shares the loop takes a hundred turns of it or more.  How many more is the machine's
+  // affair, and how many milliseconds that is, too.
   constexpr int several = 10;
   EXPECT_GE(slept_, 1);
   EXPECT_GE(echoed_, several);

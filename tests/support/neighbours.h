@@ -6,8 +6,8 @@
 
 namespace asyncio::test {
 
-/// Always something ready, something asleep, and something on its way through a socket: a guest that
-/// takes every turn it gets.
+/// Always something ready, something asleep, and something on its way through a socket: a guest
+/// that takes every turn it gets.
 class Neighbours {
  public:
   /// Starts them, in `loop`.
