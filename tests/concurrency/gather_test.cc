@@ -14,6 +14,8 @@
 
 #include <asyncio/asyncio.h>
 #include <asyncio/tests/support/loop_test.h>
+#include <asyncio/tests/support/messages.h>
+#include <asyncio/tests/support/timed_tasks.h>
 
 namespace asyncio::test {
 namespace {
@@ -25,20 +27,6 @@ constexpr auto return_partial = GatherStrategy::return_partial;
 
 class GatherTest : public LoopTest {};
 
-Task<int> value_after(Duration delay, int value) {
-  return create_task([delay, value] {
-    sleep(delay);
-    return value;
-  });
-}
-
-Task<int> failure_after(Duration delay, const char* message) {
-  return create_task([delay, message]() -> int {
-    sleep(delay);
-    throw std::runtime_error(message);
-  });
-}
-
 // Calls, and gives the GatherException it must throw.
 template <class F>
 std::optional<GatherException> exception_of(F&& call) {
@@ -49,14 +37,6 @@ std::optional<GatherException> exception_of(F&& call) {
   }
   ADD_FAILURE() << "must throw GatherException";
   return std::nullopt;
-}
-
-std::string message_of(const std::exception_ptr& exception) {
-  try {
-    std::rethrow_exception(exception);
-  } catch (const std::exception& error) {
-    return error.what();
-  }
 }
 
 bool is_cancellation(const std::exception_ptr& exception) {

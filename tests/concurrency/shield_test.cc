@@ -4,6 +4,7 @@
 #include <string>
 
 #include <asyncio/asyncio.h>
+#include <asyncio/tests/support/finally.h>
 #include <asyncio/tests/support/loop_test.h>
 
 namespace asyncio::test {
@@ -12,14 +13,6 @@ namespace {
 using namespace std::chrono_literals;
 
 class ShieldTest : public LoopTest {};
-
-// Runs `body` when it goes.
-template <class F>
-struct Finally {
-  explicit Finally(F f) : body(std::move(f)) {}
-  ~Finally() { body(); }
-  F body;
-};
 
 TEST_F(ShieldTest, GivesTheBodysResult) {
   run([] {

@@ -10,6 +10,7 @@
 
 #include <asyncio/asyncio.h>
 #include <asyncio/tests/support/loop_test.h>
+#include <asyncio/tests/support/messages.h>
 
 namespace asyncio::test {
 namespace {
@@ -17,22 +18,6 @@ namespace {
 using namespace std::chrono_literals;
 
 class TaskGroupTest : public LoopTest {};
-
-std::string message_of(const std::exception_ptr& exception) {
-  try {
-    std::rethrow_exception(exception);
-  } catch (const ExceptionGroup& group) {
-    std::string text = "{";
-    for (const auto& inner : group.exceptions()) {
-      text += (text.size() > 1 ? "," : "") + message_of(inner);
-    }
-    return text + "}";
-  } catch (const std::exception& error) {
-    return error.what();
-  } catch (...) {
-    return "?";
-  }
-}
 
 // What a call failed with, as "{b,c}" for a group of two; "" if it returned.
 template <class F>

@@ -7,6 +7,7 @@
 #include <asyncio/asyncio.h>
 #include <asyncio/tests/support/loop_test.h>
 #include <asyncio/tests/support/messages.h>
+#include <asyncio/tests/support/timed_tasks.h>
 
 namespace asyncio::test {
 namespace {
@@ -16,20 +17,6 @@ using namespace std::chrono_literals;
 class WaitTest : public LoopTest {};
 
 using Tasks = std::vector<Task<int>>;
-
-Task<int> value_after(Duration delay, int value) {
-  return create_task([delay, value] {
-    sleep(delay);
-    return value;
-  });
-}
-
-Task<int> failure_after(Duration delay) {
-  return create_task([delay]() -> int {
-    sleep(delay);
-    throw std::runtime_error("bad");
-  });
-}
 
 // ---- wait ---------------------------------------------------------------------------------------
 

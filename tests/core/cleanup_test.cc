@@ -5,6 +5,7 @@
 #include <vector>
 
 #include <asyncio/asyncio.h>
+#include <asyncio/tests/support/finally.h>
 #include <asyncio/tests/support/loop_test.h>
 
 namespace asyncio::test {
@@ -13,14 +14,6 @@ namespace {
 using namespace std::chrono_literals;
 
 class CleanupTest : public LoopTest {};
-
-// Runs `body` when it goes; what the body throws would end the process, as for any destructor.
-template <class F>
-struct Finally {
-  explicit Finally(F f) : body(std::move(f)) {}
-  ~Finally() { body(); }
-  F body;
-};
 
 TEST_F(CleanupTest, C27_SwallowedCancelIsThrownAgainByTheNextSuspendingCall) {
   run([] {

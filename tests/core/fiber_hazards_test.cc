@@ -26,7 +26,9 @@
 #include <asyncio/asyncio.h>
 #include <asyncio/core/internal/memory/stack_pool.h>
 #include <asyncio/tests/support/bare_waiter.h>
+#include <asyncio/tests/support/finally.h>
 #include <asyncio/tests/support/loop_test.h>
+#include <asyncio/tests/support/readable.h>
 #include <asyncio/tests/support/scale.h>
 
 namespace asyncio::test {
@@ -35,13 +37,6 @@ namespace {
 using namespace std::chrono_literals;
 
 class FiberHazardsTest : public LoopTest {};
-
-template <class F>
-struct Finally {
-  explicit Finally(F f) : body(std::move(f)) {}
-  ~Finally() { body(); }
-  F body;
-};
 
 std::string caught_text() {
   try {
@@ -784,15 +779,6 @@ TEST_F(FiberHazardsTest, Hazard14_EarlierHandlerIsBackWhenTheLoopHasGone) {
 }
 
 // A system call on a guard fails where an access would raise a signal.
-bool readable(const std::byte* address) {
-  int ends[2];
-  if (::pipe(ends) != 0) return false;
-  const long written = ::syscall(SYS_write, ends[1], address, 1);
-  ::close(ends[0]);
-  ::close(ends[1]);
-  return written == 1;
-}
-
 TEST_F(FiberHazardsTest, Hazard14_EveryStackHasItsGuard) {
   run([&] {
     std::vector<Task<void>> tasks;

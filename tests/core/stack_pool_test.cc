@@ -14,6 +14,7 @@
 #include <asyncio/asyncio.h>
 #include <asyncio/core/internal/memory/stack_pool.h>
 #include <asyncio/tests/support/loop_test.h>
+#include <asyncio/tests/support/readable.h>
 #include <asyncio/tests/support/scale.h>
 
 namespace asyncio::test {
@@ -24,16 +25,6 @@ using detail::StackGuard;
 using detail::StackPool;
 
 constexpr std::size_t kib = 1024;
-
-// A system call on a guard fails where an access would raise a signal.
-bool readable(const std::byte* address) {
-  int ends[2];
-  if (::pipe(ends) != 0) return false;
-  const long written = ::syscall(SYS_write, ends[1], address, 1);
-  ::close(ends[0]);
-  ::close(ends[1]);
-  return written == 1;
-}
 
 std::string name_of(StackGuard guard) {
   return guard == StackGuard::madvise    ? "madvise"

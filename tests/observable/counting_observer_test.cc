@@ -4,6 +4,7 @@
 #include <thread>
 
 #include <asyncio/asyncio.h>
+#include <asyncio/tests/observable/door.h>
 #include <asyncio/tests/support/loop_test.h>
 
 namespace asyncio::test {
@@ -17,20 +18,6 @@ class CountingObserverTest : public LoopTest {
   ~CountingObserverTest() override { Observable::instance().clear_observers(); }
 
   std::shared_ptr<CountingObserver> counts = std::make_shared<CountingObserver>();
-};
-
-class Door : public AsyncResource {
- public:
-  explicit Door(bool jams) : jams_(jams) {}
-  void close() override {
-    if (jams_) throw std::runtime_error("it jams");
-    closed_ = true;
-  }
-  bool is_closed() const noexcept override { return closed_; }
-
- private:
-  bool jams_;
-  bool closed_ = false;
 };
 
 TEST_F(CountingObserverTest, BeginsAtNothing) {

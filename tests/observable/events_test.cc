@@ -8,6 +8,7 @@
 #include <vector>
 
 #include <asyncio/asyncio.h>
+#include <asyncio/tests/observable/door.h>
 #include <asyncio/tests/support/loop_test.h>
 
 namespace asyncio::test {
@@ -391,20 +392,6 @@ TEST_F(EventsTest, AScopeIsLeftAfterItsTasksHaveEnded) {
 
 // ---- Resources ----------------------------------------------------------------------------------
 
-class Door : public AsyncResource {
- public:
-  explicit Door(bool jams = false) : jams_(jams) {}
-  void close() override {
-    if (jams_) fail();
-    closed_ = true;
-  }
-  bool is_closed() const noexcept override { return closed_; }
-
- private:
-  bool jams_;
-  bool closed_ = false;
-};
-
 TEST_F(EventsTest, AResourceIsAddedAndClosed) {
   run([&] {
     const auto door = std::make_shared<Door>();
@@ -428,7 +415,7 @@ TEST_F(EventsTest, AResourceThatFailsToCloseSaysWhy) {
     CancellationScope::run([&] { AsyncResourceManager::add(std::make_shared<Door>(true)); });
     ASSERT_EQ(2u, recorder->resources.size());
     EXPECT_EQ(ResourceEvent::Type::failed, recorder->resources[1].type);
-    EXPECT_EQ("std::runtime_error: no luck", describe(recorder->resources[1].exception));
+    EXPECT_EQ("std::runtime_error: it jams", describe(recorder->resources[1].exception));
     EXPECT_EQ(1u, reports.size());
     reports.clear();
   });

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include <asyncio/asyncio.h>
+#include <asyncio/tests/observable/door.h>
 #include <asyncio/tests/support/loop_test.h>
 
 namespace asyncio::test {
@@ -38,15 +39,6 @@ class ObserverTest : public LoopTest {
   ~ObserverTest() override { Observable::instance().clear_observers(); }
 
   std::shared_ptr<Acting> observer = std::make_shared<Acting>();
-};
-
-class Door : public AsyncResource {
- public:
-  void close() override { closed_ = true; }
-  bool is_closed() const noexcept override { return closed_; }
-
- private:
-  bool closed_ = false;
 };
 
 TEST_F(ObserverTest, EveryCallbackHasADefaultThatDoesNothing) {
