@@ -82,6 +82,10 @@ void Semaphore::release(int permits) {
                             " permits are out; release each acquired permit once");
   }
   waiting_.check_thread("Semaphore::release");
+  put_back(permits);
+}
+
+void Semaphore::put_back(int permits) noexcept {
   available_ += permits;
   grant();
 }

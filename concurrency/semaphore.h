@@ -67,6 +67,7 @@ class ASYNCIO_API Semaphore {
   struct Request;
 
   void check(const char* call, int permits) const;
+  void put_back(int permits) noexcept;
   void grant() noexcept;
 
   int max_;
@@ -95,7 +96,7 @@ auto Semaphore::with(F&& body) -> std::invoke_result_t<F&> {
     Semaphore* semaphore;
     // A body that gave the permit back itself has been told so, or is failing anyway.
     ~OnUnwind() {
-      if (semaphore != nullptr && semaphore->available_ < semaphore->max_) semaphore->release();
+      if (semaphore != nullptr && semaphore->available_ < semaphore->max_) semaphore->put_back(1);
     }
   } guard{this};
   if constexpr (std::is_void_v<std::invoke_result_t<F&>>) {

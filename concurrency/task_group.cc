@@ -44,7 +44,7 @@ void detail::GroupScope::report_failures() noexcept {
   for (std::exception_ptr& failure : std::exchange(failures, {})) {
     report(scheduler,
            "a task of a TaskGroup failed, and the group ended before wait_all() could tell",
-           std::move(failure));
+           failure);
   }
 }
 

@@ -5,7 +5,11 @@
 
 namespace asyncio {
 
-void yield() { lowlevel::enter("yield").yield(); }
+// One frame, so that the switch at its end goes straight back to whoever had called.
+void yield() {
+  detail::TaskControl& self = lowlevel::enter("yield").control();
+  self.scheduler->yield(self);
+}
 
 void checkpoint() { lowlevel::enter("checkpoint").spend(); }
 

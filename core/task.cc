@@ -120,7 +120,7 @@ TaskStats AnyTask::stats() const {
 std::string AnyTask::wait_reason() const { return detail::wait_text(control()); }
 
 void await(const AnyTask& task) {
-  const AnyTask keep = task;
+  const AnyTask keep = task;  // NOLINT(performance-unnecessary-copy-initialization): it may go
   detail::join_task(keep.control(), "await");
   detail::check_result(keep.control());
 }

@@ -116,6 +116,7 @@ void close_at_end(detail::Scope& scope, bool cancelled) {
 
 }  // namespace
 
+// NOLINTNEXTLINE(performance-unnecessary-value-param): an observer may let go of the last other one
 void AsyncResourceManager::add(std::shared_ptr<AsyncResource> resource) {
   if (resource == nullptr) {
     throw std::invalid_argument("AsyncResourceManager::add(nullptr): pass a resource");

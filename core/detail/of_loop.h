@@ -24,8 +24,8 @@ ASYNCIO_API void check_here(const Scheduler& scheduler, const char* call, const 
 ASYNCIO_API TimePoint now_of(const Scheduler& scheduler) noexcept;
 
 /// Tells the loop's exception handler, or stderr if there is none.
-ASYNCIO_API void report(const Scheduler& scheduler, std::string message,
-                        std::exception_ptr exception) noexcept;
+ASYNCIO_API void report(const Scheduler& scheduler, const std::string& message,
+                        const std::exception_ptr& exception) noexcept;
 
 /// How many exceptions are unwinding the stack of the running task.  Requires: one runs.
 ASYNCIO_API unsigned exceptions_in_flight() noexcept;

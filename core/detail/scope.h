@@ -48,7 +48,7 @@ struct ScopeNode : lowlevel::ListNode {
 /// no user code.  Loop thread only.
 ASYNCIO_API void cancel_node(ScopeNode& node, CancelReason reason, std::string text);
 /// Recomputes `effective` from here down, without recursion, and delivers to whoever is parked.
-ASYNCIO_API void refresh_effective(ScopeNode& node) noexcept;
+ASYNCIO_API void refresh_effective(ScopeNode& top) noexcept;
 
 /// Cancels every scope around `innermost`, with itself, whose deadline has passed and which the loop has
 /// not come to yet.

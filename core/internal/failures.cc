@@ -8,7 +8,7 @@
 
 namespace asyncio::detail {
 
-void Failures::report(std::string message, std::exception_ptr exception,
+void Failures::report(const std::string& message, const std::exception_ptr& exception,
                       TaskControl* task) noexcept {
   try {
     if (const std::shared_ptr<Handler> handler = handler_) {
@@ -35,7 +35,7 @@ void Failures::report_ignored(TaskControl& task) noexcept {
 
 bool Failures::callback_failed(std::exception_ptr exception, const char* what) noexcept {
   if (handler_ || for_run_ != nullptr || reactor_.guest()) {  // a host has no use for it
-    report(std::string{what} + " threw", std::move(exception), nullptr);
+    report(std::string{what} + " threw", exception, nullptr);
     return false;
   }
   for_run_ = std::move(exception);
@@ -44,7 +44,7 @@ bool Failures::callback_failed(std::exception_ptr exception, const char* what) n
 
 void Failures::report_left() noexcept {
   if (std::exception_ptr left = take(); left != nullptr) {
-    report("a callback threw", std::move(left), nullptr);
+    report("a callback threw", left, nullptr);
   }
 }
 

@@ -23,7 +23,8 @@ class Failures {
   }
 
   /// Tells the exception handler, or stderr.
-  void report(std::string message, std::exception_ptr exception, TaskControl* task) noexcept;
+  void report(const std::string& message, const std::exception_ptr& exception,
+              TaskControl* task) noexcept;
   /// Tells of a failed task that nobody looked at.  It is in no list any more.
   void report_ignored(TaskControl& task) noexcept;
 

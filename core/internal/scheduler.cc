@@ -51,8 +51,6 @@ Scheduler::Scheduler(const Rooms& rooms)
   if (seed && *seed != 0) shuffle_.emplace(static_cast<std::minstd_rand::result_type>(*seed));
 }
 
-Scheduler::~Scheduler() = default;
-
 // ---- The thread ----------------------------------------------------------------------------------
 
 Scheduler* Scheduler::take_thread() noexcept {

@@ -65,7 +65,6 @@ struct ReadyCallback : ReadyNode {
 class Scheduler {
  public:
   explicit Scheduler(const Rooms& rooms);
-  ~Scheduler();
   Scheduler(const Scheduler&) = delete;
   Scheduler& operator=(const Scheduler&) = delete;
 

@@ -31,9 +31,9 @@ void detail::check_here(const Scheduler& scheduler, const char* call, const char
                           "here");
 }
 
-void detail::report(const Scheduler& scheduler, std::string message,
-                    std::exception_ptr exception) noexcept {
-  scheduler.rooms().failures.report(std::move(message), std::move(exception), nullptr);
+void detail::report(const Scheduler& scheduler, const std::string& message,
+                    const std::exception_ptr& exception) noexcept {
+  scheduler.rooms().failures.report(message, exception, nullptr);
 }
 
 TimePoint detail::now_of(const Scheduler& scheduler) noexcept { return scheduler.reactor().now(); }
@@ -67,8 +67,9 @@ void LoopRef::call_soon(UniqueFunction<void()> callback) const {
   detail::call_soon_reporting(*scheduler_, std::move(callback));
 }
 
-void LoopRef::report(std::string message, std::exception_ptr exception) const noexcept {
-  detail::report(*scheduler_, std::move(message), std::move(exception));
+void LoopRef::report(const std::string& message,
+                     const std::exception_ptr& exception) const noexcept {
+  detail::report(*scheduler_, message, exception);
 }
 
 TimePoint now(const char* call) { return detail::running_scheduler_or_throw(call).reactor().now(); }

@@ -49,7 +49,7 @@ class ASYNCIO_API LoopRef {
   /// Calls `callback` in the next turn, in order.  What it throws is reported.
   void call_soon(UniqueFunction<void()> callback) const;
   /// Tells the exception handler, or stderr if there is none.
-  void report(std::string message, std::exception_ptr exception) const noexcept;
+  void report(const std::string& message, const std::exception_ptr& exception) const noexcept;
 
  private:
   detail::Scheduler* scheduler_;
