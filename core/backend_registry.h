@@ -14,7 +14,7 @@ namespace asyncio {
 
 /// A backend as the registry knows it.
 struct BackendInfo {
-  std::string name;  ///< what EventLoopInterface::type() gives
+  std::string name;  ///< what EventLoopInterface::type() returns
   int rank = 0;      ///< "auto" tries higher ranks first: ev 300, event 200, select 100
   std::function<std::unique_ptr<EventLoopInterface>()> factory;
 };
@@ -25,11 +25,11 @@ ASYNCIO_API std::vector<std::string> available_backends();
 
 /// Makes a backend.
 ///
-/// "auto" (or "") takes the environment variable ASYNCIO_BACKEND if it is set, else the build's
-/// default, else the highest rank, and falls to the next one, saying so on stderr, when creation
-/// fails.  A name takes that one and nothing else; the environment does not override it.
-/// Throws: BackendError for a name that is unknown or not compiled in (naming those that are), and
-/// when creation fails.
+/// "auto" (or "") means the environment variable ASYNCIO_BACKEND if it is set, else the build's
+/// default, else the highest rank.  If creation fails, it says so on stderr and tries the next one.
+/// A name means that backend and nothing else; the environment does not override it.
+/// Throws: BackendError if the name is unknown or not compiled in (the message lists those that
+/// are), and if creation fails.
 /// Threads: any; the result belongs to the thread that uses it first.
 ASYNCIO_API std::unique_ptr<EventLoopInterface> make_backend(std::string_view name = "auto");
 

@@ -11,7 +11,7 @@ ASYNCIO_API bool wait_readable_for(int fd, Duration timeout);
 ASYNCIO_API bool wait_writable_for(int fd, Duration timeout);
 }  // namespace detail
 
-/// Suspends until a read from `fd` would not block: data, end of file, or an error to be had there.
+/// Suspends until a read from `fd` would not block: there is data, end of file, or an error.
 ///
 /// The registration with the kernel is kept between waits, so a task that waits, reads and waits
 /// again costs no system call beyond the read and its share of the loop's wait.  Wait first, then
@@ -19,29 +19,29 @@ ASYNCIO_API bool wait_writable_for(int fd, Duration timeout);
 /// ready.
 /// Before closing a descriptor that a task may wait on, or has waited on, call notify_closing(fd).
 /// Suspends: always.
-/// Cancels: Cancelled; the descriptor may be waited on by another task at once, unread data stays.
-/// Throws: FdError for a descriptor that is not open or cannot be watched, or is found to have been
-/// closed meanwhile; BusyError if another task waits for the same; ClosedError when notify_closing
-/// ends the wait; NotInTaskError.
+/// Cancels: Cancelled; another task may wait on the descriptor at once, and unread data stays.
+/// Throws: FdError if the descriptor is not open, cannot be watched, or turns out to have been
+/// closed meanwhile; BusyError if another task waits for the same direction; ClosedError when
+/// notify_closing ends the wait; NotInTaskError.
 ASYNCIO_API void wait_readable(int fd);
 /// Likewise, until a write to `fd` would not block.
 ASYNCIO_API void wait_writable(int fd);
 
-/// As wait_readable, but at most for `timeout`; false when the time ran out.  Zero or less looks
-/// once.  Data that arrives in the same turn as the timeout wins.
+/// As wait_readable, but for at most `timeout`.  Returns false if the time ran out.  Zero or less
+/// looks once.  Data that arrives in the same turn as the timeout wins.
 /// Throws: std::invalid_argument for NaN.
 template <DurationLike D>
 bool wait_readable(int fd, D timeout) {
   return detail::wait_readable_for(fd, to_duration(timeout));
 }
-/// As wait_writable, but at most for `timeout`; false when the time ran out.
+/// As wait_writable, but for at most `timeout`.  Returns false if the time ran out.
 template <DurationLike D>
 bool wait_writable(int fd, D timeout) {
   return detail::wait_writable_for(fd, to_duration(timeout));
 }
 
-/// Says that `fd` is about to be closed: its waiters get ClosedError, its registration goes.
-/// Harmless for a descriptor nobody ever waited on.
+/// Announces that `fd` is about to be closed: its waiters get ClosedError, its registration is
+/// dropped.  Harmless for a descriptor nobody ever waited on.
 /// Suspends: never.
 /// Throws: NoRunningLoopError.
 ASYNCIO_API void notify_closing(int fd);

@@ -23,7 +23,8 @@ class ASYNCIO_API Error : public std::runtime_error {
   ~Error() override;
 };
 
-/// The object's state rules the call out: a second set_result, a scope entered twice, an ended group.
+/// The object's state rules the call out: a second set_result, a scope entered twice, an ended
+/// group.
 class ASYNCIO_API InvalidStateError : public Error {
  public:
   using Error::Error;
@@ -44,7 +45,7 @@ class ASYNCIO_API NotInTaskError : public Error {
   ~NotInTaskError() override;
 };
 
-/// run() inside a running loop.
+/// run() was called inside a running loop.
 class ASYNCIO_API NestedRunError : public Error {
  public:
   using Error::Error;
@@ -107,7 +108,7 @@ enum class CancelReason : std::uint8_t {
   abandoned,       ///< whoever waited for the work went away
 };
 
-/// The enumerator's name, lower case.
+/// The enumerator's name, in lower case.
 ASYNCIO_API std::string_view to_string(CancelReason reason) noexcept;
 
 namespace detail {
@@ -144,8 +145,8 @@ class ASYNCIO_API TaskCancelledException : public Error {
 /// Thrown *inside* the task that is being cancelled, by any call that may suspend.
 ///
 /// Let it go through: it unwinds the task, running destructors.  It derives from nothing, so
-/// `catch (const std::exception&)` passes it by.  If `catch (...)` swallows it, the next suspending
-/// call throws it again (cancellation is level-triggered).
+/// `catch (const std::exception&)` does not catch it.  If `catch (...)` swallows it, the next
+/// suspending call throws it again (cancellation is level-triggered).
 class ASYNCIO_API Cancelled {
  public:
   Cancelled(const Cancelled&) noexcept;

@@ -33,18 +33,18 @@ struct Rooms;
 struct LoopOptions {
   /// Usable bytes of a task's stack, rounded up to pages; 0: 256 KiB (512 KiB under sanitizers).
   std::size_t stack_size = 0;
-  /// Exact time stamps on tasks and a report of callbacks and slices over 100 ms, on stderr.
+  /// Takes exact time stamps of tasks, and reports callbacks and slices over 100 ms on stderr.
   bool debug = false;
   /// Virtual time, for tests.
   TestClock* clock = nullptr;
-  /// Shuffles each turn's ready tasks, reproducibly, for tests; 0: first in, first out; unset: the
-  /// environment variable ASYNCIO_SHUFFLE_SEED, else 0.
+  /// Shuffles each turn's ready tasks reproducibly, for tests.  0 means first in, first out; unset
+  /// means the environment variable ASYNCIO_SHUFFLE_SEED, else 0.
   std::optional<std::uint64_t> shuffle_seed = {};
-  /// How long a task may go on ignoring its cancellation before it is reported by name, and at the
-  /// end of run() abandoned.
+  /// How long a task may go on ignoring its cancellation before it is reported by name and, at the
+  /// end of run(), abandoned.
   Duration shutdown_grace = std::chrono::seconds{5};
   /// Reports a stack overflow by name through a SIGSEGV handler (earlier handlers are kept and
-  /// called).  The only signal disposition the library touches unasked.
+  /// called).  This is the only signal disposition that the library touches without being asked.
   bool report_stack_overflow = true;
 };
 
@@ -74,13 +74,13 @@ struct LoopStatistics {
 /// What a host of any kind watches; see attach_by_descriptor().
 struct NativeHandle {
   int fd = -1;  ///< readable when EventLoop::process() has something to do: poll it for that
-  TimePoint deadline{};  ///< when it will be, at the latest; max(): only an event can make it so
+  TimePoint deadline{};  ///< when it will be so at the latest; max(): only an event can do it
   bool alive = false;    ///< could anything of ours still happen?  If not, the host may end
 };
 
 /// A loop as other threads may hold it: copyable, and good for posting only.
 ///
-/// While one is alive, a loop whose tasks are all blocked waits for a post rather than report a
+/// While one is alive, a loop whose tasks are all blocked waits for a post instead of reporting a
 /// deadlock.
 /// Threads: any.
 class ASYNCIO_API LoopHandle {
@@ -107,10 +107,10 @@ class ASYNCIO_API LoopHandle {
 /// A callback runs on the loop's own stack: it may create tasks and set futures, but not suspend.
 class ASYNCIO_API EventLoop {
  public:
-  /// On the backend "auto" chooses.
+  /// Makes a loop on the backend that "auto" chooses.
   /// Throws: BackendError.
   EventLoop();
-  /// On this backend.
+  /// Makes a loop on this backend.
   /// Throws: std::invalid_argument for null.
   explicit EventLoop(std::unique_ptr<EventLoopInterface> backend, const LoopOptions& options = {});
   /// Cancels and joins what is left, as the end of run(main) does.
@@ -122,7 +122,7 @@ class ASYNCIO_API EventLoop {
   /// on this loop, and returns or rethrows what main did.  A failure among the leftovers goes to
   /// the exception handler.
   ///
-  /// May be called again, also after it threw.
+  /// May be called again, even after it threw.
   /// Throws: what main threw; TaskCancelledException if main ended cancelled; NestedRunError;
   /// DeadlockError when nothing could ever wake main; InvalidStateError when stop() ended it first;
   /// what a callback threw while no exception handler is set.
@@ -140,7 +140,7 @@ class ASYNCIO_API EventLoop {
   /// Threads: any.
   void stop();
 
-  /// As the free create_task(), but also from outside any run and from host code: the task belongs
+  /// As the free create_task(), but works outside any run and in host code too.  The task belongs
   /// to the loop's root, unless the caller is a task of this loop.
   template <std::invocable F>
   auto create_task(F&& body, std::string_view name = {}) -> Task<detail::BodyResult<F>> {
@@ -153,23 +153,23 @@ class ASYNCIO_API EventLoop {
   }
 
   /// Cancels and joins every task, closes what the root holds, and ends the loop: it takes no more
-  /// tasks.  One that is the guest of a host leaves the host's loop first, and waits by itself for
-  /// tasks whose cleanup takes time.  Called by a callback of the loop inside the host's turn, it is
-  /// put off to the end of that.
+  /// tasks.  A guest leaves the host's loop first, and then waits by itself for tasks whose cleanup
+  /// takes time.  A call from a callback of the loop, inside the host's turn, takes effect at the
+  /// end of that turn.
   /// Throws: InvalidStateError in a task, and inside run().
   void shutdown();
 
-  /// For a guest by descriptor: what the host watches.  The descriptor stays the same until
+  /// Returns what the host of a guest by descriptor watches.  The descriptor stays the same until
   /// after_fork(); the rest is as of now.  A host that watches the descriptor need not look at it.
   /// Throws: InvalidStateError if the loop is no such guest.
   NativeHandle native_handle() const;
 
-  /// For a guest by descriptor, from the host: runs what is ready and due, for about `budget`.  A task
-  /// that does not suspend is not cut short.  Called from within a task or callback of this loop, as
-  /// a host may do that is run by one, it does nothing.
-  /// Returns whether work is left; the descriptor is readable then.
-  /// Throws: InvalidStateError if the loop is no such guest, on another thread than the loop's, and
-  /// in a forked child before after_fork().  Never what a task or callback threw.
+  /// Runs what is ready and due, for about `budget`.  The host of a guest by descriptor calls this.
+  /// A task that does not suspend is not cut short.  Inside a task or callback of this loop, where
+  /// a host may be running, the call does nothing.  Returns whether work is left; if so, the
+  /// descriptor is readable.
+  /// Throws: InvalidStateError if the loop is not such a guest, on a thread other than the loop's,
+  /// and in a forked child before after_fork().  Never what a task or callback threw.
   bool process(Duration budget = std::chrono::microseconds{500});
 
   /// Calls `callback` in the next turn, in order.
@@ -197,14 +197,15 @@ class ASYNCIO_API EventLoop {
   /// coalesce).  Several handlers for one signal all run; the signal's former disposition comes
   /// back when the last one goes.
   /// Throws: InvalidStateError if another loop has the signal; std::invalid_argument for a number
-  /// that is no signal or cannot be caught.
+  /// that is not a signal or cannot be caught.
   std::uint64_t add_signal_handler(int signo, UniqueFunction<void(int)> callback);
-  /// Removes one handler by its id, or all of this loop for a signal number (ids start above 64).
+  /// Removes one handler by its id, or all those of this loop for a signal number (ids start above
+  /// 64).
   bool remove_signal_handler(std::uint64_t id_or_signo);
 
-  /// Sets who hears of failures nobody awaited, callbacks that threw, leftovers at the end of run,
-  /// groups destroyed with errors, resources that failed to close, observers and done callbacks.
-  /// Empty: such failures go to stderr, and a callback's exception out of run().
+  /// Sets the handler that hears of failures nobody awaited, callbacks that threw, leftovers at the
+  /// end of run, groups destroyed with errors, resources that failed to close, observers and done
+  /// callbacks.  Without one, such failures go to stderr, and a callback's exception leaves run().
   /// What the handler itself throws goes to stderr.
   void set_exception_handler(UniqueFunction<void(const ExceptionContext&)> handler);
 
@@ -216,10 +217,10 @@ class ASYNCIO_API EventLoop {
   TimePoint now() const noexcept;
   /// Every living task, oldest first.
   std::vector<AnyTask> tasks() const;
-  /// One paragraph a task: name, state, what it waits for, where.  Runs no task.
+  /// One paragraph per task: name, state, what it waits for, where.  Runs no task.
   std::string dump() const;
 
-  /// In the child of a fork: makes the loop usable there, apart from the parent's.
+  /// Makes the loop usable in the child of a fork, apart from the parent's.
   /// Throws: BackendError.
   void after_fork();
 
@@ -241,7 +242,7 @@ class ASYNCIO_API EventLoop {
 /// Throws: NoRunningLoopError.
 ASYNCIO_API ASYNCIO_API_STABLE EventLoop& get_event_loop();
 
-/// As the members of the running loop.
+/// These call the members of the running loop.
 /// Throws: NoRunningLoopError.
 ASYNCIO_API void call_soon(UniqueFunction<void()> callback);
 ASYNCIO_API TimerId call_at(TimePoint when, UniqueFunction<void()> callback);

@@ -38,19 +38,20 @@ constexpr bool any(Interest a) noexcept { return a != Interest::none; }
 
 /// Where a backend's wait() reports what it found.  A guest may report between two waits as well.
 ///
-/// It only takes notes: of the backend's functions it calls none but work_arrived().
+/// It only takes notes: work_arrived() is the one function of the backend it calls.
 class ASYNCIO_API ReadySink {
  public:
   /// `fd` is ready in these directions.  An error or hang-up counts as ready in every watched one.
   /// May be called more than once for one fd, and for an fd nobody waits on.
   virtual void ready(int fd, Interest directions) noexcept = 0;
 
-  /// `fd` cannot be watched any more: it was closed, or the kernel refuses it.  The backend has ended
-  /// the watch itself.
+  /// `fd` cannot be watched any more: it was closed, or the kernel refuses it.  The backend has
+  /// ended the watch itself.
   virtual void dead(int fd) noexcept = 0;
 
-  /// The mechanism has, of its own accord, asserted every registration anew: a number that stands for
-  /// something else for the moment is watched as that.  What after_fork() asked for need not be told.
+  /// The mechanism has asserted every registration anew of its own accord, so a number that now
+  /// stands for another descriptor is watched as that one.  Need not be called for what
+  /// after_fork() asked.
   virtual void rebuilt() noexcept = 0;
 
  protected:
@@ -59,7 +60,7 @@ class ASYNCIO_API ReadySink {
 
 /// One event loop over one native mechanism.
 ///
-/// The public face works alone: timers and run().  An EventLoop over it adds tasks.
+/// The public part works alone: timers and run().  An EventLoop over it adds tasks.
 ///
 /// Threads: the thread that made it.
 class ASYNCIO_API ASYNCIO_API_STABLE EventLoopInterface {
@@ -77,13 +78,13 @@ class ASYNCIO_API ASYNCIO_API_STABLE EventLoopInterface {
   /// again and the other callbacks still run.
   void run();
 
-  /// Makes run() return once the current callback has ended.  Before run(): makes the next one
-  /// return at once.  Twice is once.
+  /// Makes run() return once the current callback has ended.  Before run(), it makes the next one
+  /// return at once.  Calling it twice is the same as once.
   void stop();
 
   /// Calls `callback` after `interval`, then every `interval` if `persistent` (due times are
   /// computed from the previous due time, missed ones are skipped).  A one-shot interval of zero or
-  /// less means the next turn.  Never inside this call, never early.
+  /// less means the next turn.  The callback never runs inside this call, and never early.
   /// Throws: std::invalid_argument for an empty callback, NaN, or a persistent interval that is
   /// not positive.
   /// Cost: O(log n), two allocations.
@@ -106,25 +107,25 @@ class ASYNCIO_API ASYNCIO_API_STABLE EventLoopInterface {
   /// Whose loop it is.
   enum class Driver {
     runtime,  ///< ours: run() waits in wait()
-    host,     ///< somebody else's, who calls process(); wait() then only looks
+    host,     ///< somebody else's: the host calls process(), and wait() only looks
   };
 
-  /// For a backend's constructor.  `type` is what type() gives.
+  /// For a backend's constructor.  `type` is what type() returns.
   EventLoopInterface(std::string type, Precision precision, Driver driver = Driver::runtime);
 
-  /// For a guest of a host's loop, from the host's callbacks: runs what is ready and due, for about
-  /// `budget`; not when called from within a task or callback of this loop, as a host that is run
-  /// by a task may do.
-  /// Returns whether work is left: then the host must come again without blocking.
+  /// For a guest of a host's loop, to be called from the host's callbacks.  Runs what is ready and
+  /// due, for about `budget`.  Does nothing inside a task or callback of this loop, which may be
+  /// running the host.
+  /// Returns whether work is left; if so, the host must call again without blocking.
   bool process(Duration budget) noexcept;
 
  private:
   friend class detail::Backend;
 
-  // ---- The backend's half.  Called by the runtime on the loop's thread, never nested.  -----------
+  // ---- The backend's half.  Called by the runtime on the loop's thread, never nested.  ----------
   //
-  // The destructor may come with watches still active, and in the child of a fork without
-  // after_fork() before it: nothing it does may reach the parent's kernel object.
+  // The destructor may run while watches are active, and in the child of a fork without
+  // after_fork() before it.  Nothing it does may reach the parent's kernel object.
 
   /// Watches `fd` for exactly `wanted` from now on, level-triggered; Interest::none ends it.
   ///
@@ -132,41 +133,41 @@ class ASYNCIO_API ASYNCIO_API_STABLE EventLoopInterface {
   /// again means "assert it anew with the kernel": the descriptor behind the number may have been
   /// closed and another one opened.
   ///
-  /// Returns 0, or the errno that explains why the fd is not watched now (EBADF, also for a negative
-  /// one; EPERM for a regular file; ENOMEM…).  A mechanism that learns of it only later says
-  /// ReadySink::dead.  Ending the watch of an fd that is closed already, negative or not watched is
-  /// not an error.
+  /// Returns 0, or the errno that explains why the fd is not watched now (EBADF, also for a
+  /// negative one; EPERM for a regular file; ENOMEM…).  A mechanism that learns of it only later
+  /// calls ReadySink::dead.  Ending the watch of an fd that is closed already, negative or not
+  /// watched is not an error.
   virtual int watch(int fd, Interest wanted) noexcept = 0;
 
   /// Blocks until a watched fd is ready or `until` has come, whichever is first, and reports every
   /// fd that is ready.  `until` is real time, never a test clock's.  `until` <= now only polls;
-  /// TimePoint::max() waits for ever, also with nothing watched.
+  /// TimePoint::max() waits forever, even with nothing watched.
   ///
-  /// Waking early (a signal) is allowed, the runtime then waits again.  But a wait must not become
+  /// Waking early (a signal) is allowed; the runtime then waits again.  But a wait must not become
   /// many short ones as `until` comes near: a mechanism that counts in coarse units rounds up.
   /// Throws: BackendError if the mechanism itself has failed.
   virtual void wait(TimePoint until, ReadySink& sink) = 0;
 
-  /// Makes the kernel object anew and asserts every registration on it; those that cannot be are
-  /// reported dead by the next wait().  Called in the child of a fork, where nothing it does may
-  /// reach the parent's object, and when the old object holds a registration that can no longer be
-  /// named.  Without a kernel object there is nothing to do.
+  /// Makes the kernel object anew and asserts every registration on it; the next wait() reports
+  /// those that fail as dead.  Called in the child of a fork, where nothing it does may reach the
+  /// parent's object, and when the old object holds a registration that can no longer be named.
+  /// Without a kernel object there is nothing to do.
   /// Throws: BackendError; then it may be called again.
   virtual void after_fork() = 0;
 
-  /// For a guest.  Work has come from outside process(), while process() had left none: see to it
-  /// that the host calls process() soon, but not in here.
+  /// For a guest.  Tells it that work has come from outside process(), which had left none.  The
+  /// guest must have the host call process() soon, but not in here.
   virtual void work_arrived() noexcept {}
 
-  /// For a guest of any host: the descriptor that is readable when the host is to call
-  /// EventLoop::process().  -1: the host is called in another way, or there is none.
+  /// For a guest by descriptor.  Returns the descriptor that is readable when the host must call
+  /// EventLoop::process(), or -1 if the host is called in another way or there is no host.
   virtual int native_fd() const noexcept { return -1; }
 
-  /// For a guest.  Takes every watch off the host's loop, which is not touched again: from here on
+  /// For a guest.  Takes every watch off the host's loop, which is not touched again.  From then on
   /// wait() waits by itself.  Called at most once.
   virtual void detach() noexcept {}
 
-  // ------------------------------------------------------------------------------------------------
+  // -----------------------------------------------------------------------------------------------
 
   TimerId add_timer_impl(Duration interval, UniqueFunction<void()> callback, bool persistent);
 

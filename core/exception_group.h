@@ -84,7 +84,7 @@ class ASYNCIO_API GatherException : public ExceptionGroup {
   std::exception_ptr first_;
 };
 
-/// The message of any exception, also of one that is not a std::exception.
+/// The message of any exception, even of one that is not a std::exception.
 ASYNCIO_API std::string describe(const std::exception_ptr& exception);
 
 }  // namespace asyncio

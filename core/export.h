@@ -1,4 +1,4 @@
-// The two macros of the public headers, both without effect on how code reads.
+// The two macros of the public headers.  Neither changes what code means.
 #pragma once
 
 /// Symbols of the shared library.  Everything else is hidden.

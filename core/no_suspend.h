@@ -9,8 +9,9 @@ namespace detail {
 class TaskControl;
 }
 
-/// While alive, a suspending call of this task is InvalidStateError instead: for critical sections
-/// that rely on nobody else running, and around C callbacks that must not be left by an unwind.
+/// While one is alive, a suspending call of this task throws InvalidStateError instead.  It is for
+/// critical sections that rely on nobody else running, and for C callbacks that must not be
+/// unwound.
 /// Throws: NotInTaskError.
 class ASYNCIO_API NoSuspend {
  public:

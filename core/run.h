@@ -12,7 +12,7 @@
 
 namespace asyncio {
 
-/// LoopOptions, and what run() decides by itself.
+/// The options of the loop that run() makes, and those of run() itself.
 struct RunOptions {
   std::string backend = "auto";  ///< as make_backend() takes it
   std::size_t stack_size = 0;
@@ -21,8 +21,8 @@ struct RunOptions {
   std::optional<std::uint64_t> shuffle_seed = {};
   Duration shutdown_grace = std::chrono::seconds{5};
   bool report_stack_overflow = true;
-  /// On the process's main thread, and if SIGINT has its default disposition: the first SIGINT
-  /// cancels main, a second one ends the process.  The disposition is put back afterwards.
+  /// The first SIGINT cancels main, and a second one ends the process.  This works on the process's
+  /// main thread, if SIGINT has its default disposition, which is put back afterwards.
   bool handle_sigint = true;
 };
 
@@ -35,7 +35,7 @@ class ASYNCIO_API Runner {
   explicit Runner(const RunOptions& options);
   ~Runner();
   EventLoop& loop() noexcept { return loop_; }
-  /// Has SIGINT cancel this task.
+  /// Makes SIGINT cancel this task.
   void guard_main(const AnyTask& main);
 
  private:

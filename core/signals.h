@@ -7,13 +7,13 @@
 
 namespace asyncio {
 
-/// Suspends until one of these signals arrives, and gives its number.
+/// Suspends until one of these signals arrives, and returns its number.
 ///
-/// The signals are this loop's while the call lasts, and have their former disposition before and
-/// after: a program that must not miss one between two calls keeps a handler with
-/// EventLoop::add_signal_handler meanwhile.
+/// This loop handles the signals only while the call lasts; before and after, they have their
+/// former disposition.  A program that must not miss one between two calls keeps a handler with
+/// EventLoop::add_signal_handler.
 /// Suspends: always.  Cancels: Cancelled; the dispositions are back.
-/// Throws: std::invalid_argument for an empty list or a number that is no signal;
+/// Throws: std::invalid_argument for an empty list or a number that is not a signal;
 /// InvalidStateError if another loop has one of them; NotInTaskError.
 ASYNCIO_API int wait_signal(std::initializer_list<int> signals);
 

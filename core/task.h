@@ -52,7 +52,7 @@ struct TaskStats {
 /// thread.  Everything else: the loop's thread.
 class ASYNCIO_API AnyTask {
  public:
-  /// Names no task; every call but valid() is InvalidStateError.
+  /// Names no task; every call but valid() throws InvalidStateError.
   AnyTask() noexcept = default;
   explicit AnyTask(detail::TaskRef control) noexcept : control_(std::move(control)) {}
 
@@ -77,8 +77,9 @@ class ASYNCIO_API AnyTask {
   /// Threads: any; from another thread the request is posted.
   bool cancel(std::string_view reason = {}) const;
 
-  /// Calls `callback` from the loop once the task has ended, in order of adding; at once after the
-  /// end means: in the next turn.  What it throws goes to the loop's exception handler.
+  /// Calls `callback` from the loop once the task has ended, in the order of adding.  If the task
+  /// has ended already, that is in the next turn.  What it throws goes to the loop's exception
+  /// handler.
   void add_done_callback(UniqueFunction<void()> callback) const;
 
   TimePoint created_at() const { return control().created; }
@@ -148,7 +149,7 @@ class Task : public AnyTask {
 
 namespace detail {
 
-/// A body this large moves to the heap rather than eat its own stack.
+/// A body larger than this moves to the heap instead of using up its own stack.
 inline constexpr std::size_t largest_closure_on_stack = 1024;
 
 /// The scope a free create_task() adds to: the innermost explicit one of the current task, else the
@@ -161,19 +162,19 @@ ASYNCIO_API Scope& owner_scope_or_throw(const char* call);
 ASYNCIO_API void* prepare_task(TaskControl& control, Scope& scope, std::string_view name,
                                std::size_t stack_size, TaskPriority priority, std::size_t size,
                                std::size_t alignment);
-/// Undoes prepare_task() for a closure whose construction threw.
+/// Undoes prepare_task() after the closure's construction threw.
 ASYNCIO_API void abandon_prepared(TaskControl& control) noexcept;
 /// Hands the task over to its scope and the ready queue.
 ASYNCIO_API void start_task(TaskControl& control) noexcept;
 /// Throws DeadlockError if `self`, by waiting for all of `targets`, would wait for itself, and
 /// InvalidStateError if one that has not ended runs on another loop.
 ASYNCIO_API void check_awaitable(TaskControl& self, const TaskSet& targets, const char* call);
-/// Waits until the task has ended.  Every rule of await() but the result.
+/// Waits until the task has ended, by every rule of await() except those about the result.
 ASYNCIO_API void join_task(TaskControl& target, const char* call);
-/// Parks until `target`, which has not ended, has.  No rule of await() is looked at.
+/// Parks until `target` has ended, and checks no rule of await().  Requires: it has not ended yet.
 ASYNCIO_API lowlevel::Wake park_until_ended(lowlevel::CurrentTask self, TaskControl& target,
                                             const TimePoint* deadline);
-/// Throws why there is no result; counts as having looked.
+/// Throws the reason why there is no result; counts as having looked.
 [[noreturn]] ASYNCIO_API void throw_no_result(TaskControl& control);
 /// Throws unless the task completed; counts as having looked.
 inline void check_result(TaskControl& control) {
@@ -181,7 +182,7 @@ inline void check_result(TaskControl& control) {
     throw_no_result(control);
 }
 
-/// A body that is too large for its stack, or not.
+/// A body that lives on the heap, because its stack is too small for it.
 template <class Body>
 struct Boxed {
   std::unique_ptr<Body> body;
@@ -191,7 +192,7 @@ struct Boxed {
 template <class Body, class R>
 void invoke_body(TaskControl& control, void* closure, bool run) {
   Body& body = *static_cast<Body*>(closure);
-  struct Destroy {  // inside the task, also when the body throws or never ran
+  struct Destroy {  // inside the task, even when the body throws or never ran
     TaskControl& control;
     Body& body;
     ~Destroy() {
@@ -261,7 +262,7 @@ auto create_task(F&& body, const TaskOptions& options) -> Task<detail::BodyResul
                        options.name, options.stack_size, options.priority);
 }
 
-/// Waits for a task and gives a copy of its result (for a reference, the reference).
+/// Waits for a task and returns a copy of its result (if that is a reference, the reference).
 ///
 /// Suspends: unless the task has ended.  Several tasks may await one; they wake in order.
 /// Cancels: a cancelled caller stops waiting; the task goes on.
@@ -275,7 +276,7 @@ ASYNCIO_API_STABLE T await(const Task<T>& task) {
   return keep.typed_control().value.get();
 }
 
-/// As above, and moves the result out: for results that cannot be copied.
+/// As above, but moves the result out: for results that cannot be copied.
 template <class T>
 T await(Task<T>&& task) {
   const Task<T> keep = std::move(task);

@@ -1,4 +1,4 @@
-// The five states of a task and the only ways between them.
+// The five states of a task and the only transitions between them.
 #pragma once
 
 #include <cstdint>
@@ -9,7 +9,7 @@
 namespace asyncio {
 
 /// pending → running → completed | failed | cancelled, and pending → cancelled.
-/// A task that has suspended is still running; Task::wait_reason() says for what it waits.
+/// A task that has suspended is still running; Task::wait_reason() says what it waits for.
 enum class ASYNCIO_API_STABLE TaskState : std::uint8_t {
   pending,    ///< created, its body has not begun
   running,    ///< its body has begun and not ended
@@ -39,7 +39,7 @@ constexpr bool can_transition(TaskState from, TaskState to) noexcept {
   }
 }
 
-/// The enumerator's name, lower case.
+/// The enumerator's name, in lower case.
 constexpr std::string_view to_string(TaskState state) noexcept {
   switch (state) {
     case TaskState::pending:

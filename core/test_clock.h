@@ -10,9 +10,9 @@ namespace asyncio {
 ///
 /// Given to a loop (LoopOptions::clock or RunOptions::clock) it replaces the real clock for sleeps,
 /// timers and deadlines alike.  When every task is blocked the loop moves it to the earliest
-/// deadline instead of waiting; while a worker thread is busy for a task it waits for that instead.
-/// The guest of a host's loop moves it never: that is for the test to do, and then to make the host
-/// come by, with EventLoop::call_soon().
+/// deadline instead of waiting; while a worker thread is busy for a task, the loop waits for that
+/// thread instead.  A guest of a host's loop never moves it: the test does so, and then makes the
+/// host come by with EventLoop::call_soon().
 ///
 /// Threads: the loop's thread.  Must outlive the loop.
 class ASYNCIO_API TestClock {

@@ -22,11 +22,12 @@ inline constexpr Abandon abandon{};
 
 namespace detail {
 
-/// Runs `work`, which must not throw, on a worker thread and waits for it.  `wait_to_the_end`: no
-/// cancel is delivered meanwhile.  Throws Cancelled otherwise; `work` then goes on by itself.
+/// Runs `work`, which must not throw, on a worker thread and waits for it.  With `wait_to_the_end`
+/// no cancel is delivered meanwhile.  Without it a cancel throws Cancelled, and `work` goes on by
+/// itself.
 ASYNCIO_API void run_on_thread(UniqueFunction<void()> work, bool wait_to_the_end);
 
-/// What a callable on another thread gave.
+/// What a callable on another thread returned or threw.
 template <class R>
 class ThreadResult {
  public:
@@ -50,10 +51,10 @@ class ThreadResult {
 
 }  // namespace detail
 
-/// Runs `callable` on a thread of the loop's pool (at most 32) and gives its result.
+/// Runs `callable` on a thread of the loop's pool (at most 32) and returns its result.
 /// Suspends: always.
-/// Cancels: waits for the thread all the same, gives the result, and leaves the cancel pending: the
-/// callable may use what is on the task's stack.
+/// Cancels: waits for the thread all the same, returns the result, and leaves the cancel pending,
+/// because the callable may use what is on the task's stack.
 /// Throws: what the callable threw; NotInTaskError; std::system_error if no thread can be started.
 template <std::invocable F>
 auto to_thread(F&& callable) -> std::invoke_result_t<std::decay_t<F>&> {
@@ -64,8 +65,8 @@ auto to_thread(F&& callable) -> std::invoke_result_t<std::decay_t<F>&> {
   return result.take();
 }
 
-/// As above, but a cancelled task lets go at once: the callable goes on by itself, and its result or
-/// exception is dropped.  It must not refer to anything of the task's.
+/// As above, but a cancelled task lets go at once: the callable goes on by itself, and its result
+/// or exception is dropped.  It must not refer to anything that belongs to the task.
 template <std::invocable F>
 auto to_thread(Abandon, F&& callable) -> std::invoke_result_t<std::decay_t<F>&> {
   using R = std::invoke_result_t<std::decay_t<F>&>;

@@ -19,7 +19,8 @@ using TimePoint = Clock::time_point;
 /// Nanoseconds in 64 bits: 292 years either way.  Larger durations are clamped, never wrapped.
 using Duration = std::chrono::nanoseconds;
 
-/// What every function that takes a time accepts: any std::chrono::duration, or seconds as a number.
+/// What every function that takes a time accepts: any std::chrono::duration, or seconds as a
+/// number.
 template <class D>
 concept DurationLike = std::is_arithmetic_v<std::remove_cvref_t<D>> || requires {
   typename std::remove_cvref_t<D>::rep;
@@ -28,7 +29,8 @@ concept DurationLike = std::is_arithmetic_v<std::remove_cvref_t<D>> || requires 
 
 namespace detail {
 
-/// Seconds to Duration, clamped to its range, rounded up so that a wait is never too short.
+/// Converts seconds to Duration, clamped to its range, rounded up so that a wait is never too
+/// short.
 /// Throws: std::invalid_argument for NaN.
 inline Duration from_seconds(double seconds) {
   if (std::isnan(seconds)) {
@@ -42,7 +44,7 @@ inline Duration from_seconds(double seconds) {
 
 }  // namespace detail
 
-/// Any accepted spelling of a time to Duration: clamped to its range, rounded up.
+/// Converts any accepted spelling of a time to Duration, clamped to its range, rounded up.
 /// Throws: std::invalid_argument for NaN.
 template <DurationLike D>
 Duration to_duration(const D& duration) {
@@ -62,7 +64,8 @@ Duration to_duration(const D& duration) {
   }
 }
 
-/// `now + delay` without overflow: a delay beyond the clock's range means "never" (TimePoint::max()).
+/// `now + delay` without overflow: a delay beyond the clock's range means "never"
+/// (TimePoint::max()).
 inline TimePoint deadline_after(TimePoint now, Duration delay) {
   if (delay <= Duration::zero()) return now;
   if (delay > TimePoint::max() - now) return TimePoint::max();

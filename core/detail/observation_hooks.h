@@ -1,5 +1,5 @@
 // The hooks through which the observable module hears of tasks, scopes and resources.  The modules
-// that tell know observation only as this.
+// that report to them know nothing else of observation.
 #pragma once
 
 #include <atomic>

@@ -1,4 +1,4 @@
-// What the other modules ask of a loop, which they know by its scheduler alone.
+// What the other modules ask of a loop.  They know it only as its scheduler.
 #pragma once
 
 #include <exception>
@@ -11,13 +11,13 @@ namespace asyncio::detail {
 
 class Scheduler;
 
-/// That of the loop which runs on this thread, or null.
+/// Returns the scheduler of the loop that runs on this thread, or null.
 ASYNCIO_API Scheduler* running_scheduler_or_null() noexcept;
-/// Throws: NoRunningLoopError if there is none; `call` is who asks.
+/// Throws: NoRunningLoopError if there is none.  `call` names the caller.
 ASYNCIO_API Scheduler& running_scheduler_or_throw(const char* call);
 
-/// Throws InvalidStateError on another thread than the loop's, and where another loop runs.  `call` is
-/// who asks, and `what` is the thing that belongs to the loop.
+/// Throws InvalidStateError on a thread other than the loop's, and where another loop runs.  `call`
+/// names the caller, and `what` the thing that belongs to the loop.
 ASYNCIO_API void check_here(const Scheduler& scheduler, const char* call, const char* what);
 
 /// The loop's time.
@@ -27,7 +27,7 @@ ASYNCIO_API TimePoint now_of(const Scheduler& scheduler) noexcept;
 ASYNCIO_API void report(const Scheduler& scheduler, const std::string& message,
                         const std::exception_ptr& exception) noexcept;
 
-/// How many exceptions are unwinding the stack of the running task.  Requires: one runs.
+/// How many exceptions are unwinding the stack of the running task.  Requires: a task runs.
 ASYNCIO_API unsigned exceptions_in_flight() noexcept;
 
 }  // namespace asyncio::detail

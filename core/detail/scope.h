@@ -1,9 +1,10 @@
-// The tree of cancellation scopes: the one mechanism behind cancel(), deadlines, groups and shutdown.
+// The tree of cancellation scopes: the one mechanism behind cancel(), deadlines, groups and
+// shutdown.
 //
 // Each task has a node of its own (what Task::cancel() cancels; it adopts nothing) below the scope
 // that owns the task.  Scopes entered inside the task hang below its node.  A node is *effectively
-// cancelled* when it, or an ancestor visible through no shield, was cancelled; the flag is kept up to
-// date on every change, so a checkpoint costs one load.
+// cancelled* when it, or an ancestor visible through no shield, was cancelled; the flag is kept up
+// to date on every change, so a checkpoint costs one load.
 #pragma once
 
 #include <cstddef>
@@ -44,13 +45,13 @@ struct ScopeNode : lowlevel::ListNode {
   std::shared_ptr<const CancelCause> visible_cause() const;
 };
 
-/// Cancels a node: idempotent, the first cause stays, also one that has reached it from outside.  Runs
-/// no user code.  Loop thread only.
+/// Cancels a node.  Idempotent: the first cause stays, even one that has reached it from outside.
+/// Runs no user code.  Loop thread only.
 ASYNCIO_API void cancel_node(ScopeNode& node, CancelReason reason, std::string text);
 /// Recomputes `effective` from here down, without recursion, and delivers to whoever is parked.
 ASYNCIO_API void refresh_effective(ScopeNode& top) noexcept;
 
-/// Cancels every scope around `innermost`, with itself, whose deadline has passed and which the loop has
+/// Cancels each scope, from `innermost` outward, whose deadline has passed but which the loop has
 /// not come to yet.
 void expire_deadlines_around(ScopeNode& innermost) noexcept;
 
@@ -73,8 +74,8 @@ struct ASYNCIO_API Scope : ScopeNode {
   void enter(TaskControl& self);
   /// Cancels what is left inside, joins it (shielded), and leaves.  Requires: innermost.
   void leave(TaskControl& self);
-  /// Parks the caller until no task is left inside, also none that came when the last had ended and
-  /// the caller not yet run again.  Cancellable, unless under NoCancel.
+  /// Parks the caller until no task is left inside, not even one that came after the last had ended
+  /// and before the caller ran again.  Cancellable, unless under NoCancel.
   lowlevel::Wake join(TaskControl& self);
 
   /// Is a Cancelled that reaches this scope's edge its own (rule R7)?
@@ -83,9 +84,9 @@ struct ASYNCIO_API Scope : ScopeNode {
     return !shield && parent != nullptr && parent->effective;
   }
 
-  /// Delivers what comes into sight.
+  /// Delivers a cancellation that comes into sight.
   void set_shield(bool on) noexcept;
-  /// TimePoint::max() is never; a time that has passed cancels at once.
+  /// TimePoint::max() means never; a time that has passed cancels at once.
   void set_deadline(TimePoint when);
 
   void child_started(ScopeNode& child) noexcept {
@@ -109,8 +110,8 @@ struct ASYNCIO_API Scope : ScopeNode {
   void (*on_child_end)(Scope&, TaskControl&) = nullptr;
   /// Called when the scope is about to end, tasks joined: resources are closed here.
   void (*on_leave)(Scope&, bool cancelled) = nullptr;
-  /// Called last when an enclosing scope has ended this one, and may free it.  The owner may not come
-  /// any more, and the loop may be gone before it does.
+  /// Called last, when an enclosing scope has ended this one.  It may free the scope: the owner may
+  /// never come back, or only after the loop is gone.
   void (*on_ended_from_outside)(Scope&) = nullptr;
   std::shared_ptr<void> resources;  ///< the resource module's list for this scope
   ScopeTimer deadline;

@@ -1,4 +1,4 @@
-// A value that is not there yet, or a reference, or nothing at all, behind one face.
+// A value that is not there yet, or a reference, or nothing at all, behind one interface.
 #pragma once
 
 #include <memory>

@@ -45,7 +45,7 @@ struct CompletionNode : lowlevel::ListNode {
   void (*notify)(CompletionNode&, TaskControl&);
 };
 
-/// Several tasks, named by a wait for them.
+/// The tasks that one wait is for.
 struct TaskSet {
   TaskControl* const* tasks;
   std::size_t count;
@@ -61,7 +61,7 @@ class ASYNCIO_API ContextBase {
 
 /// A stack, or the saved state of what runs on it.
 struct Fiber {
-  // Of one that is parked:
+  // While it is parked:
   void* saved = nullptr;      ///< the switch's saved registers
   void* caught = nullptr;     ///< the C++ runtime's stack of caught exceptions,
   unsigned int uncaught = 0;  ///< and its count of those in flight
@@ -97,8 +97,8 @@ class alignas(64) ASYNCIO_API TaskControl : public ReadyNode {
     refs_.store(1, std::memory_order_relaxed);
     last_ref_gone();
   }
-  /// For who holds no reference but knows that the block is still there; false if the last one is
-  /// just going.
+  /// For a caller who holds no reference but knows that the block still exists.  Returns false if
+  /// the last reference is just being dropped.
   bool try_add_ref() noexcept {
     std::uint32_t count = refs_.load(std::memory_order_relaxed);
     while (count != 0) {
@@ -114,11 +114,12 @@ class alignas(64) ASYNCIO_API TaskControl : public ReadyNode {
   /// Immediate completions in a row after which a task yields, however quick they are.
   static constexpr std::uint8_t whole_budget = 128;
 
-  // Everything below, but for the inbox, belongs to the loop's thread.  In the order of use.  A yield
-  // touches the first cache line alone, with the first half of `fiber` as its end; a wait and a wake
-  // touch the second one, too.  What only its making, its end, a handle or a report needs comes last.
+  // Everything below, except the inbox, belongs to the loop's thread.  The order is that of use.  A
+  // yield touches only the first cache line, which ends with the first half of `fiber`; a wait and
+  // a wake touch the second one too.  What is needed only at the start, at the end, by a handle or
+  // by a report comes last.
   bool cancel_pending = false;   ///< scope->effective
-  std::uint8_t stack_lines = 1;  ///< cache lines of the stack that it needs at once when it goes on
+  std::uint8_t stack_lines = 1;  ///< cache lines of the stack that it needs at once when resumed
   std::uint8_t budget = whole_budget;  ///< immediate completions left until it yields
   std::uint8_t look_at =
       whole_budget - 1;  ///< the clock is looked at when the budget is down to this
@@ -183,7 +184,7 @@ ASYNCIO_API TaskControl* current_task_control() noexcept;
 template <class T>
 class TaskResult final : public TaskControl {
  public:
-  TaskResult() noexcept {}  // not "= default": that would have all of it cleared first
+  TaskResult() noexcept {}  // not "= default": that would clear all of it first
   ~TaskResult() override {
     if (state() == TaskState::completed) value.destroy();
   }

@@ -1,4 +1,5 @@
-// A deadline in the loop's timer queue.  Lives where its owner lives: often on a parked task's stack.
+// A deadline in the loop's timer queue.  Lives where its owner lives: often on a parked task's
+// stack.
 #pragma once
 
 #include <cstdint>

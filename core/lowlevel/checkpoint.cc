@@ -101,7 +101,7 @@ namespace lowlevel {
 using detail::Scheduler;
 using detail::TaskControl;
 
-// ---- Entering ------------------------------------------------------------------------------------
+// ---- Entering -----------------------------------------------------------------------------------
 
 CurrentTask enter_shielded(const char* call) {
   Scheduler* const scheduler = Scheduler::current();
@@ -143,7 +143,7 @@ std::string CurrentTask::name() const { return task_->display_name(); }
 NoCancel::NoCancel(CurrentTask task) noexcept : task_(task) { ++task_.control().no_cancel; }
 NoCancel::~NoCancel() { --task_.control().no_cancel; }
 
-// ---- Parking and waking --------------------------------------------------------------------------
+// ---- Parking and waking -------------------------------------------------------------------------
 
 Wake CurrentTask::park(Waiter& waiter) noexcept {
   TaskControl& self = *task_;

@@ -2,9 +2,9 @@
 //
 // Every call that may suspend is a cancellation point (see docs/semantics.md, R2):
 //
-//   CurrentTask self = enter("Latch::wait");   // throws if the task is being cancelled: no effect yet
-//   if (open) return self.spend();             // it is done at once, and may not throw any more
-//   self.suspend(waiter);                      // parks; throws if a cancel came before the waker
+//   CurrentTask self = enter("Latch::wait");  // throws if the task is being cancelled: no effect yet
+//   if (open) return self.spend();            // done at once: it may not throw any more
+//   self.suspend(waiter);                     // parks; throws if a cancel came before the waker
 #pragma once
 
 #include <string>
@@ -15,7 +15,7 @@
 
 namespace asyncio::lowlevel {
 
-/// The task that runs, as a primitive knows it.  Copying it is copying a pointer; do not keep it.
+/// The task that runs, as a primitive knows it.  A copy is a copy of a pointer; do not keep one.
 ///
 /// Threads: the loop's thread, as for everything here.
 class ASYNCIO_API CurrentTask {
@@ -24,21 +24,21 @@ class ASYNCIO_API CurrentTask {
       : task_(&task) {}
 
   /// Parks the task until somebody calls wake(waiter), or a cancel reaches it.  The caller has put
-  /// `waiter` where its waker is going to find it.
+  /// `waiter` where its waker will find it.
   /// Returns how the wait ended: completed, or broken.
   /// Suspends: always.
   /// Cancels: Cancelled; the wait is undone.
   /// Cost: one switch of stacks, no allocation.
   Wake suspend(Waiter& waiter) { return checked(park(waiter)); }
-  /// As suspend(), but no longer than until `deadline`, where it returns Wake::timed_out.  One that
-  /// has passed still gives the waker this turn.
+  /// As suspend(), but only until `deadline`; then it returns Wake::timed_out.  A deadline that has
+  /// passed still gives the waker this turn.
   /// Throws: std::bad_alloc, with the wait undone.
   Wake suspend_until(Waiter& waiter, TimePoint deadline) {
     return checked(park_until(waiter, deadline));
   }
 
   /// As suspend() and suspend_until(), but return Wake::cancelled instead of throwing, for a caller
-  /// that has something to put in order first.  It calls throw_cancelled() then.
+  /// that has something to put in order before it calls throw_cancelled().
   Wake park(Waiter& waiter) noexcept;
   Wake park_until(Waiter& waiter, TimePoint deadline);
 
@@ -53,7 +53,7 @@ class ASYNCIO_API CurrentTask {
 
   /// Throws Cancelled, with the cause that reached the task.
   [[noreturn]] void throw_cancelled();
-  /// Does what `outcome` calls for: throws if it is Wake::cancelled, else gives it back.
+  /// Does what `outcome` calls for: throws if it is Wake::cancelled, else returns it.
   Wake checked(Wake outcome) {
     if (outcome == Wake::cancelled) [[unlikely]]
       throw_cancelled();
@@ -77,18 +77,18 @@ class ASYNCIO_API CurrentTask {
 /// child before EventLoop::after_fork().
 ASYNCIO_API CurrentTask enter(const char* call);
 
-/// As enter(), but delivers no cancel: for what destructors do.
+/// As enter(), but delivers no cancel: for destructors.
 ASYNCIO_API CurrentTask enter_shielded(const char* call);
 
-/// The task that runs, for an operation of it that never suspends.
+/// Returns the task that runs, for an operation that never suspends.
 /// Throws: NotInTaskError; `call` is the operation's name.
 ASYNCIO_API CurrentTask current(const char* call);
 
 /// Does this code run in a task?  Threads: any.
 ASYNCIO_API bool in_task() noexcept;
 
-/// While one is alive, no cancel is delivered to its task: every destructor of the library that waits
-/// has one, for an exception out of it would end the program (see docs/semantics.md, R5).
+/// While one is alive, no cancel is delivered to its task: every destructor of the library that
+/// waits has one, because an exception out of it would end the program (see docs/semantics.md, R5).
 /// Cost: two calls.
 class ASYNCIO_API NoCancel {
  public:

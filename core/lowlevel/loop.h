@@ -19,7 +19,7 @@ class Scheduler;
 struct LoopSlotValue {
   virtual ~LoopSlotValue() = default;
 };
-/// What the running loop keeps under `key`, made by `make` if there is nothing yet.
+/// Returns what the running loop keeps under `key`, made by `make` if there is nothing yet.
 /// Throws: NoRunningLoopError; what `make` throws.
 ASYNCIO_API LoopSlotValue& loop_slot(const void* key, std::unique_ptr<LoopSlotValue> (*make)(),
                                      const char* call);
@@ -28,18 +28,19 @@ ASYNCIO_API LoopSlotValue& loop_slot(const void* key, std::unique_ptr<LoopSlotVa
 
 namespace asyncio::lowlevel {
 
-/// A loop, as an object knows it that was made on it and may outlive it.
+/// A loop, as known to an object that was made on it and may outlive it.
 ///
-/// Threads: check() may be called from any thread.  Everything else belongs to the loop's thread, and
-/// requires that check() has passed.
+/// Threads: check() may be called from any thread.  Everything else belongs to the loop's thread,
+/// and requires that check() has passed.
 class ASYNCIO_API LoopRef {
  public:
-  /// The loop that runs on this thread.  `call` is who asks.
+  /// Refers to the loop that runs on this thread.  `call` names the caller.
   /// Throws: NoRunningLoopError.
   explicit LoopRef(const char* call);
 
-  /// Throws InvalidStateError on another thread than the loop's, and ClosedError if the loop is gone.
-  /// `call` is who asks, and `what` is the thing that belongs to the loop, such as "future".
+  /// Throws InvalidStateError on a thread other than the loop's, and ClosedError if the loop is
+  /// gone.  `call` names the caller, and `what` the thing that belongs to the loop, such as
+  /// "future".
   void check(const char* call, const char* what) const;
   /// Is it the loop that runs on this thread?
   bool is_running_here() const noexcept;
@@ -58,11 +59,12 @@ class ASYNCIO_API LoopRef {
 };
 
 /// The time of the loop that runs on this thread: real, or virtual in tests.
-/// Throws: NoRunningLoopError; `call` is who asks.
+/// Throws: NoRunningLoopError.  `call` names the caller.
 ASYNCIO_API TimePoint now(const char* call);
 
-/// One T for each loop, made when first asked for.  It goes with the loop, after every task, the last
-/// one made first; its destructor runs outside any task, and may use the loop as a callback may.
+/// One T for each loop, made when first asked for.  The loop destroys it after every task has
+/// ended, the last one made first.  Its destructor runs outside any task, and may use the loop as a
+/// callback may.
 ///
 /// Declare it with static storage duration: `static LoopSlot<Cache> cache;`
 template <class T>
@@ -72,9 +74,9 @@ class LoopSlot {
   LoopSlot(const LoopSlot&) = delete;
   LoopSlot& operator=(const LoopSlot&) = delete;
 
-  /// That of the loop that runs on this thread.  `call` is who asks.
+  /// Returns the T of the loop that runs on this thread.  `call` names the caller.
   /// Throws: NoRunningLoopError; what T's constructor throws.
-  /// Cost: a look into a hash table.
+  /// Cost: a lookup in a hash table.
   T& here(const char* call) {
     struct Holder final : detail::LoopSlotValue {
       T value{};

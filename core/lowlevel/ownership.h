@@ -1,4 +1,4 @@
-// That a task owns something, and what happens if it ends all the same.
+// Ownership of a thing by a task, and what happens if the task ends before it lets go.
 #pragma once
 
 #include <string>
@@ -12,8 +12,8 @@ namespace asyncio::lowlevel {
 
 /// One thing that one task at a time may own, such as a mutex.  It has no owner when it is made.
 ///
-/// A task that ends as the owner leaves the thing ownerless, and `abandoned` is called: for the waiters
-/// have to hear of it, and what the thing guards may be half changed.
+/// A task that ends as the owner leaves the thing ownerless, and `abandoned` is called, because the
+/// waiters have to hear of it and what the thing guards may be half changed.
 /// Threads: the loop's thread.
 class ASYNCIO_API Ownership : private ListNode {
  public:

@@ -24,9 +24,9 @@ class ASYNCIO_API WaitQueue {
 
   /// What the waits in a queue have in common.
   struct Kind : WaitReason {
-    /// `name`: what is waited for, in messages.  `left` is called when a cancel or a deadline has
-    /// taken `place` out of `queue`: for one who held up those behind it, or was handed something
-    /// on the way.  `describe`: see WaitReason.
+    /// `name` is what is waited for, in messages.  `on_left` is called when a cancel or a deadline
+    /// has taken `place` out of `queue`, in case it held up those behind it or was handed something
+    /// on the way.  For `describe_it` see WaitReason.
     constexpr explicit Kind(const char* name,
                             void (*on_left)(WaitQueue& queue, Place& place) noexcept = nullptr,
                             std::string (*describe_it)(const Waiter& waiter) = nullptr)
@@ -54,7 +54,7 @@ class ASYNCIO_API WaitQueue {
     push_back(place);
     return self.suspend(place);
   }
-  /// As wait(), but no longer than until `deadline`, where it returns Wake::timed_out.
+  /// As wait(), but only until `deadline`; then it returns Wake::timed_out.
   Wake wait_until(CurrentTask self, Place& place, TimePoint deadline) {
     push_back(place);
     return self.suspend_until(place, deadline);
@@ -63,7 +63,7 @@ class ASYNCIO_API WaitQueue {
   /// Throws: ClosedError if the queue is destroyed meanwhile.
   void wait(CurrentTask self, const Kind& kind, const char* call);
 
-  /// Gives a place a task that is about to park by itself.
+  /// Puts `place` at the end of the line, for a task that is about to park by itself.
   void push_back(Place& place) noexcept {
     place.queue = this;
     places_.push_back(place);
@@ -80,7 +80,7 @@ class ASYNCIO_API WaitQueue {
     places_.for_each(visit);
   }
 
-  /// Takes `place`, which stands in this queue, out of line, and wakes its task.
+  /// Takes `place` out of the line and wakes its task.  Requires: it stands in this queue.
   void wake(Place& place, Wake outcome = Wake::completed) noexcept {
     --size_;
     lowlevel::wake(place, outcome);
@@ -92,7 +92,8 @@ class ASYNCIO_API WaitQueue {
   void wake_all(Wake outcome = Wake::completed) noexcept {
     wake_some(std::numeric_limits<std::size_t>::max(), outcome);
   }
-  /// Has `place`, which stands in this queue, go on waiting at the end of another one.
+  /// Moves `place` to the end of another queue, where it goes on waiting.  Requires: it stands in
+  /// this queue.
   void requeue(Place& place, WaitQueue& to) noexcept {
     place.unlink();
     --size_;
@@ -100,7 +101,7 @@ class ASYNCIO_API WaitQueue {
   }
 
   /// Throws InvalidStateError if tasks wait here and this is not the thread of their loop.  `call`
-  /// is who asks.
+  /// names the caller.
   void check_thread(const char* call) const;
 
   /// Throws ClosedError: `call` found out that `what` was destroyed while the task waited.

@@ -2,7 +2,7 @@
 //
 // A Waiter lives on the suspended task's own stack.  Whoever ends the wait (the waker, a cancel, a
 // deadline) sets its outcome; the first wins and unlinks it everywhere, so a stale wake-up cannot
-// exist.  A wait costs no allocation.  Most primitives need no Waiter of their own, but a WaitQueue.
+// exist.  A wait costs no allocation.  Most primitives need a WaitQueue and no Waiter of their own.
 #pragma once
 
 #include <cstddef>
