@@ -21,7 +21,7 @@ std::unique_ptr<EventLoopInterface> not_null(std::unique_ptr<EventLoopInterface>
 
 }  // namespace
 
-// ---- EventLoop -------------------------------------------------------------------------------------
+// ---- EventLoop ----------------------------------------------------------------------------------
 
 EventLoop::EventLoop() : EventLoop(make_backend("auto")) {}
 
@@ -113,7 +113,7 @@ bool EventLoop::is_running() const noexcept { return rooms().scheduler.running()
 
 const detail::Rooms& EventLoop::rooms() const noexcept { return loop_->rooms(); }
 
-// ---- The running loop ----------------------------------------------------------------------------
+// ---- The running loop ---------------------------------------------------------------------------
 
 EventLoop& get_event_loop() {
   return detail::running_scheduler_or_throw("get_event_loop()").rooms().face;

@@ -52,7 +52,7 @@ void Runner::guard_main(const AnyTask& main) {
       main.cancel("SIGINT");
       return;
     }
-    // The second time the user means it: as if nobody had ever handled it.
+    // The second time, the user means it: the signal acts as if nobody had ever handled it.
     loop_.rooms().signals.remove_all(signo);
     ::signal(signo, SIG_DFL);
     ::raise(signo);

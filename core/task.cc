@@ -17,7 +17,7 @@ struct CancelPost : detail::Post {
   CancelPost(detail::TaskRef target, std::string_view why)
       : Post([](Post& post, detail::Scheduler* scheduler) {
           const std::unique_ptr<CancelPost> self{static_cast<CancelPost*>(&post)};
-          // A late post may reach another loop that reuses the inbox: then the task has ended.
+          // A late post may reach another loop that reuses the inbox; by then the task has ended.
           if (scheduler == nullptr || self->task->done() || self->task->abandoned) return;
           detail::cancel_node(self->task->own_scope, CancelReason::user, self->reason);
         }),
@@ -52,7 +52,7 @@ std::exception_ptr AnyTask::exception() const {
 bool AnyTask::cancel(std::string_view reason) const {
   TaskControl& task = control();
   if (task.done()) return false;
-  // From another thread the loop may end at any time; its inbox is there for ever.
+  // On another thread, the loop may end at any time, but its inbox is never freed.
   if (task.inbox->on_owners_thread()) {
     if (task.done() || task.abandoned) return false;
     detail::cancel_node(task.own_scope, CancelReason::user, std::string{reason});

@@ -1,4 +1,4 @@
-// Who may make a Cancelled, and look into one.
+// Lets the library make a Cancelled, and look into one.
 #pragma once
 
 #include <memory>

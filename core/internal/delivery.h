@@ -5,7 +5,7 @@
 
 namespace asyncio::detail {
 
-/// Asks the wait to be undone.  Returns whether it is.  To be asked at most once for each wait.
+/// Asks for the wait to be undone, at most once for each wait.  Returns whether it is undone.
 bool undo_wait(lowlevel::Waiter& waiter) noexcept;
 
 }  // namespace asyncio::detail

@@ -1,4 +1,4 @@
-// Functions that are told of an end.
+// Callbacks that are told when something ends.
 #pragma once
 
 #include <asyncio/core/unique_function.h>
@@ -7,7 +7,7 @@ namespace asyncio::detail {
 
 class Scheduler;
 
-/// Has `callback` called in the next turn; what it throws is reported.
+/// Calls `callback` in the next turn; what it throws is reported.
 void call_soon_reporting(Scheduler& scheduler, UniqueFunction<void()> callback);
 
 }  // namespace asyncio::detail

@@ -46,7 +46,7 @@ void Ending::shutdown() {
       throw InvalidStateError(
           "shutdown() inside run(): use stop(), and shutdown() when run() returns");
     }
-    rooms_.guest.ask_for_shutdown();  // by a callback: when the host's turn is through
+    rooms_.guest.ask_for_shutdown();  // called by a callback: waits for the end of the turn
     return;
   }
   check_fork(reactor, "shutdown");
@@ -58,7 +58,7 @@ void Ending::shutdown() {
   rooms_.root.ended = true;
 }
 
-// As Turn::drive(), whatever stop() says: it would only leave tasks behind.
+// As Turn::drive(), but ignores stop(), which would only leave tasks behind.
 template <class Finished>
 bool Ending::drive_to(Finished&& finished) {
   Scheduler& scheduler = rooms_.scheduler;
@@ -122,7 +122,7 @@ void Ending::close_root_resources(bool interrupted) {
   if (!drive_to([&] { return closer.is_done(); })) abandon_survivors();
 }
 
-// They would not end in time: never resumed again, leaked with their stacks, and said so.
+// Tasks that did not end in time are reported, never resumed again, and leaked with their stacks.
 void Ending::abandon_survivors() {
   for (TaskRef& task : living_tasks(rooms_)) {
     rooms_.tasks.note_gone();
@@ -168,7 +168,7 @@ void Ending::leave_host() noexcept {
 void Ending::end_loop() noexcept {
   Scope& root = rooms_.root;
   try {
-    if (rooms_.reactor.forked()) carry_on_in_child(rooms_);  // the parent's must not notice
+    if (rooms_.reactor.forked()) carry_on_in_child(rooms_);  // the parent's loop must not notice
   } catch (...) {
     rooms_.failures.report("a loop could not be detached from its parent process",
                            std::current_exception(), nullptr);
@@ -176,7 +176,7 @@ void Ending::end_loop() noexcept {
   leave_host();
   {
     const RunGuard guard{rooms_};
-    // What is destroyed here may start tasks; a few times, and then no more.
+    // Destructors that run here may start tasks, so this is repeated, but not forever.
     for (int round = 0; round == 0 || (root.living != 0 && round < farewell_turns); ++round) {
       if (root.living != 0 || root.on_leave != nullptr) wind_up(true, root.living != 0);
       reset_root();

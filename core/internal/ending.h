@@ -1,5 +1,5 @@
-// How a run ends, and how a loop does: tasks are cancelled and joined, resources are closed, and what
-// nobody is left to run is given back.
+// How a run ends, and how a loop ends: tasks are cancelled and joined, resources are closed, and
+// what nobody is left to run is destroyed.
 #pragma once
 
 #include <vector>
@@ -19,13 +19,14 @@ class Ending {
   void shutdown();
 
   /// Cancels and joins every task, then closes what belongs to the root.  With `hold_callbacks`,
-  /// callbacks and timers stay for the next run.  `interrupted`: for resources it is a cancellation.
+  /// callbacks and timers stay for the next run.  `interrupted` tells resources that this is a
+  /// cancellation.
   void wind_up(bool hold_callbacks, bool interrupted);
 
-  /// A fresh root for the next run, with no task left in the old one.
+  /// Makes the root fresh for the next run.  Requires: no task is left in it.
   void reset_root();
 
-  /// The loop goes: leaves the host, unwinds the tasks, and gives back whatever is left.
+  /// Ends the loop: leaves the host, unwinds the tasks, and destroys whatever is left.
   void end_loop() noexcept;
 
  private:

@@ -26,7 +26,7 @@ void Failures::report(const std::string& message, const std::exception_ptr& exce
 }
 
 void Failures::report_ignored(TaskControl& task) noexcept {
-  // If not, its last handle is just going, on another thread: then it comes to us as a post.
+  // This fails if another thread is dropping the last handle: then the task comes here as a post.
   if (!task.try_add_ref()) return;
   const TaskRef keep{&task};
   task.mark_observed();

@@ -25,13 +25,13 @@ class Failures {
   /// Tells the exception handler, or stderr.
   void report(const std::string& message, const std::exception_ptr& exception,
               TaskControl* task) noexcept;
-  /// Tells of a failed task that nobody looked at.  It is in no list any more.
+  /// Reports a failed task that nobody looked at.  Requires: it is in no list any more.
   void report_ignored(TaskControl& task) noexcept;
 
-  /// `what` threw.  Returns false if that has been reported, and true if it is for run() to throw:
-  /// then the run has to stop.
+  /// Takes note that `what` threw.  Returns true if run() is to throw the exception, so that the
+  /// run has to stop, and false if the exception has been reported.
   [[nodiscard]] bool callback_failed(std::exception_ptr exception, const char* what) noexcept;
-  /// What is for run() to throw, once; null if nothing is.
+  /// Returns what run() is to throw, only once, or null.
   std::exception_ptr take() noexcept { return std::exchange(for_run_, nullptr); }
   /// Reports what no run is left to throw.
   void report_left() noexcept;

@@ -17,8 +17,8 @@
 
 namespace asyncio::detail {
 
-// Ready data beats a timeout, and only the host waits for descriptors: so while a task waits on one,
-// only deadlines are looked at that the host's last wait was up against.
+// Ready data beats a timeout, and only the host waits for descriptors: so while a task waits on
+// one, only deadlines that had passed before the host's last wait may fire.
 bool Guest::process(Duration budget) noexcept {
   Reactor& reactor = rooms_.reactor;
   Scheduler& scheduler = rooms_.scheduler;
@@ -32,8 +32,8 @@ bool Guest::process(Duration budget) noexcept {
     const TimePoint budget_end = deadline_after(Clock::now(), budget);
     try {
       rooms_.turn.guest_turn(reactor.fd_waiters() == 0 ? reactor.now() : left_to_host_, budget_end);
-      // More turns, without a wait between them and so without deadlines.  With a virtual clock each
-      // turn is exactly the six steps.
+      // More turns, without a wait between them and so without deadlines.  With a virtual clock
+      // each turn is exactly the six steps.
       while (rooms_.turn.has_work() && real_time && !shutdown_asked_ && Clock::now() < budget_end) {
         rooms_.turn.guest_turn(TimePoint::min(), budget_end);
       }

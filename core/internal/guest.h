@@ -1,4 +1,4 @@
-// The loop as a part of somebody else's: what the host calls, and what it sees.
+// The loop as a part of a host's loop: what the host calls, and what it sees.
 #pragma once
 
 #include <cstdint>
@@ -24,7 +24,7 @@ class Guest {
   /// Could anything still happen, of its own accord or because somebody else calls?
   bool could_go_on() const noexcept;
 
-  /// The end of this turn of the host's is the loop's end, too.
+  /// Ends the loop at the end of the host's current turn.
   void ask_for_shutdown() noexcept { shutdown_asked_ = true; }
 
  private:

@@ -15,8 +15,8 @@ struct CallbackPost : Post {
   CallbackPost(UniqueFunction<void()> function, const LoopShared& meant_for)
       : Post([](Post& post, Scheduler* scheduler) {
           const std::unique_ptr<CallbackPost> self{static_cast<CallbackPost*>(&post)};
-          // Null also if the loop closed just after the poster looked, and left its inbox to another
-          // one: that has another epoch.
+          // Also null if the loop closed just after the poster looked, and another loop, with
+          // another epoch, took over its inbox.
           if (scheduler == nullptr) return;
           if (scheduler->holds_callbacks()) {
             scheduler->call_soon(std::move(self->callback));  // which keeps it for the next run

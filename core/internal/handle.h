@@ -13,11 +13,11 @@ namespace asyncio::detail {
 
 struct LoopHold;
 
-/// Outlives the loop while somebody has a handle of it.
+/// Outlives the loop as long as somebody has a handle to it.
 struct LoopShared {
   explicit LoopShared(Inbox& of_loop) noexcept : inbox(of_loop), epoch(of_loop.epoch()) {}
 
-  /// What the handles have in common, made anew if there are none.  Threads: any.
+  /// Returns what the handles have in common, made anew if there are none.  Threads: any.
   static std::shared_ptr<LoopHold> hold(const std::shared_ptr<LoopShared>& shared);
   /// Does somebody have a handle?
   bool is_held() const;

@@ -109,7 +109,7 @@ void Loop::run_main(TaskControl& main) {
                             "about (no timer, descriptor, signal, thread or handle is left)\n" +
                             dump_text(rooms_)));
   }
-  main.mark_observed();  // whatever it does, now or while it is unwound: run() tells
+  main.mark_observed();  // run() tells what it does, now or while it is unwound
   ending_.wind_up(stopped, !main.done());
   if (failure != nullptr) std::rethrow_exception(failure);
 }

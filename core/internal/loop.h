@@ -1,4 +1,5 @@
-// The loop behind EventLoop: it owns the rooms, and runs.  Whoever needs a room goes by rooms.h.
+// The loop behind EventLoop: it owns the rooms, and runs.  Code that needs a room finds it through
+// rooms.h.
 #pragma once
 
 #include <memory>
@@ -32,7 +33,7 @@ class Loop final : private ReactorUser {
   EventLoopInterface& backend() noexcept { return *backend_; }
   const std::shared_ptr<LoopShared>& shared() const noexcept { return shared_; }
 
-  /// Until `main` has ended, then to the end of every other task.
+  /// Runs until `main` has ended, then until every other task has.
   void run_main(TaskControl& main);
   void run_until_idle();
   /// Throws NestedRunError if any loop runs on this thread, InvalidStateError for a guest.

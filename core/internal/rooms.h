@@ -1,5 +1,6 @@
-// Where the rooms of a loop are found.  A room that needs another one looks here, and includes the
-// header of that one alone: this file says nothing of what they do.  core/DESIGN.md has a plan of them.
+// Where the rooms of a loop find each other.  A room that needs another one takes it from here and
+// includes only that one's header: this file does not say what the rooms do.  core/DESIGN.md has a
+// plan of them.
 #pragma once
 
 namespace asyncio {
@@ -29,12 +30,12 @@ struct Rooms {
   Reactor& reactor;      ///< waits for descriptors, deadlines and other threads
   Scheduler& scheduler;  ///< who runs next
   Turn& turn;            ///< the six steps
-  Tasks& tasks;          ///< their numbers and time stamps
+  Tasks& tasks;          ///< ids and time stamps of tasks
   Memory& memory;        ///< stacks and control blocks
-  Failures& failures;    ///< what nobody is there to catch
+  Failures& failures;    ///< exceptions nobody is there to catch
   Signals& signals;
   Workers& workers;    ///< threads for blocking calls
-  LoopShared& shared;  ///< what handles on other threads know of it
+  LoopShared& shared;  ///< what handles on other threads know of the loop
   LoopSlots& slots;    ///< one value of a type for the whole loop
   Guest& guest;        ///< the loop as a part of somebody else's
   Ending& ending;

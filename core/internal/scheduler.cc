@@ -15,8 +15,8 @@
 namespace asyncio::detail {
 namespace {
 
-// Switches between two looks at the clock, where they have been quick lately: a look costs about half
-// of a yield.
+// Switches between two looks at the clock, if they have been quick lately: a look costs about half
+// as much as a yield.
 constexpr std::uint32_t most_switches_between_looks = 8;
 
 // Immediate completions likewise; a task that has not shown yet how quick it is begins with one.
@@ -39,8 +39,8 @@ double milliseconds_since(TimePoint began) noexcept {
 
 constinit thread_local Scheduler* running_scheduler = nullptr;
 
-// With a virtual clock or in debug mode every task is resumed from the loop's own stack, so that each
-// turn is exactly the six steps, and each slice can be timed.
+// With a virtual clock or in debug mode every task is resumed from the loop's own stack, so that
+// each turn is exactly the six steps, and each slice can be timed.
 Scheduler::Scheduler(const Rooms& rooms)
     : rooms_(rooms),
       reactor_(rooms.reactor),
@@ -51,12 +51,12 @@ Scheduler::Scheduler(const Rooms& rooms)
   if (seed && *seed != 0) shuffle_.emplace(static_cast<std::minstd_rand::result_type>(*seed));
 }
 
-// ---- The thread ----------------------------------------------------------------------------------
+// ---- The thread ---------------------------------------------------------------------------------
 
 Scheduler* Scheduler::take_thread() noexcept {
   reactor_.inbox().claim();
   thread_ = ThreadState::of_this_thread();
-  main_fiber_ = {};  // what sanitizers know of the stack is another thread's, perhaps
+  main_fiber_ = {};  // what sanitizers know of the stack may be about another thread
   running_ = true;
   return std::exchange(running_scheduler, this);
 }
@@ -78,7 +78,7 @@ void Scheduler::wake_host() noexcept {
   reactor_.work_arrived();
 }
 
-// ---- The batch -----------------------------------------------------------------------------------
+// ---- The batch ----------------------------------------------------------------------------------
 
 std::size_t Scheduler::ready_count() const noexcept {
   std::size_t count = ready_count_;
@@ -122,7 +122,7 @@ void Scheduler::run_ready(TimePoint budget_end) noexcept {
     } else {
       run_callback(node);
     }
-    // Looked at afterwards: with the smallest budget, too, each call gets something done.
+    // The check comes last, so that each call gets something done even with the smallest budget.
     if (budget_end != TimePoint::max() && Clock::now() >= budget_end) break;
   }
   switches_left_ = 0;
@@ -163,11 +163,11 @@ void Scheduler::run_callback(ReadyNode& node) noexcept {
   }
 }
 
-// ---- Switching -----------------------------------------------------------------------------------
+// ---- Switching ----------------------------------------------------------------------------------
 
-// What comes next lies in no cache if tasks are many: it is fetched while this one runs.  That is the
-// stack from the saved registers upwards, as far as waits are deep, and the control block after that.
-// Measured: more of either is slower; a yield needs less than a wait.
+// With many tasks, what runs next lies in no cache, so it is fetched while this one runs: the stack
+// from the saved registers upwards, as far as waits are deep, and the control block of the task
+// after it.  Measured: more of either is slower; a yield needs less than a wait.
 void Scheduler::prefetch_next() const noexcept {
   const ReadyNode* next = batch_.front();
   if (next == nullptr || !next->is_task) return;
@@ -178,7 +178,8 @@ void Scheduler::prefetch_next() const noexcept {
   __builtin_prefetch(next->next_ready, 1);
 }
 
-// A slice is a stretch of time, whatever a step costs.  While steps are quick, few of them are timed.
+// A slice is a stretch of time, whatever a step costs.  While steps are quick, few of them are
+// timed.
 [[gnu::noinline]] bool Scheduler::slice_goes_on() noexcept {
   if (!direct_ || main_ended_) return false;
   if (slice_is_over()) {
@@ -190,8 +191,8 @@ void Scheduler::prefetch_next() const noexcept {
   return true;
 }
 
-// Whom a task that stops running hands over to directly, as the current one; null: the loop's own
-// stack has to have a look.
+// Returns the task that takes over directly from one that stops running, and makes it the current
+// one.  Returns null if the loop's own stack has to take over.
 inline TaskControl* Scheduler::next_in_slice() noexcept {
   current_ = nullptr;
   if (stopping_ || (switches_left_ == 0 && !slice_goes_on())) return nullptr;
@@ -208,7 +209,7 @@ inline TaskControl* Scheduler::next_in_slice() noexcept {
   return current_;
 }
 
-// The switch comes last: then it is a tail call.
+// The switch comes last, so that it is a tail call.
 void Scheduler::park(TaskControl& self) noexcept {
   ++self.suspensions;
   self.budget = TaskControl::whole_budget;  // for when it goes on
@@ -245,7 +246,7 @@ void Scheduler::call_on_stack_of(TaskControl& parked, void (*call)(void*),
                 argument);
 }
 
-// ---- The end -------------------------------------------------------------------------------------
+// ---- The end ------------------------------------------------------------------------------------
 
 ReadyList Scheduler::take_all() noexcept {
   for (ReadyList& list : ready_) batch_.splice_back(list);

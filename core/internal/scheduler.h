@@ -16,8 +16,9 @@
 
 namespace asyncio::detail {
 
-/// The scheduler whose loop runs on this thread, or null.  Not to be read on both sides of a suspension
-/// in one function: the compiler may keep its address, and the next run may be another thread's.
+/// The scheduler whose loop runs on this thread, or null.  One function must not read it both
+/// before and after a suspension: the compiler may keep its address, and the next run may be on
+/// another thread.
 [[gnu::tls_model("initial-exec")]] extern constinit thread_local Scheduler* running_scheduler;
 
 /// First in, first out, through ReadyNode::next_ready.
@@ -84,13 +85,13 @@ class Scheduler {
   void call_soon(UniqueFunction<void()> callback) {
     make_ready(*new ReadyCallback{std::move(callback)});
   }
-  /// Something is ready, or may have moved the earliest deadline: if the host has the thread, it has
-  /// to come back.
+  /// Says that something is ready, or that the earliest deadline may have moved: a host that has
+  /// the thread must come back.
   void work_came() noexcept {
     if (host_asleep_) [[unlikely]]
       wake_host();
   }
-  /// Of a guest: process() has left no work, so new work has to call for the host.
+  /// For a guest: `asleep` means that process() has left no work, so new work must call the host.
   void set_host_asleep(bool asleep) noexcept { host_asleep_ = asleep; }
   bool host_asleep() const noexcept { return host_asleep_; }
 
@@ -100,21 +101,21 @@ class Scheduler {
   // ---- Switching ------------------------------------------------------------------------------
   /// Runs others until something makes `self` ready again.
   void park(TaskControl& self) noexcept;
-  /// To the back of the queue.  Delivers no cancel.
+  /// Sends `self` to the back of the queue.  Delivers no cancel.
   void yield(TaskControl& self) noexcept {
     self.stack_lines = 1;
     make_ready(self);
     park(self);
   }
-  /// An operation of `self` has completed at once, and the budget says that it is time for a look:
-  /// yields if the slice is over, or the budget.
+  /// Called when an operation of `self` has completed at once and its budget asks for a look:
+  /// yields if the slice or the budget is used up.
   void look_at_budget(TaskControl& self) noexcept;
-  /// Where a task that has ended goes; its stack may be anybody's as soon as somebody else runs.
+  /// Leaves a task that has ended.  Its stack may be reused as soon as another task runs.
   [[noreturn]] void leave(const Fiber& ended) noexcept;
-  /// The current task is none any more: what its result's destructor does happens outside.
+  /// Makes no task the current one, so that the destructor of a result runs outside any task.
   void forget_current() noexcept { current_ = nullptr; }
-  /// When `main` has ended, whoever is ready has one turn more, and no slice of the next one.  Null:
-  /// there is no main.
+  /// Once `main` has ended, tasks that are ready get one more turn, and no slice of the next one.
+  /// Null means that there is no main.
   void watch_main(const TaskControl* main) noexcept {
     main_ = main;
     main_ended_ = false;
@@ -132,29 +133,29 @@ class Scheduler {
   void call_on_stack_of(TaskControl& parked, void (*call)(void*), void* argument) noexcept;
 
   // ---- Step 1 of the turn -----------------------------------------------------------------------
-  /// Runs what was ready when the turn began, and of what becomes ready meanwhile as much as a slice of
-  /// time has room for.  Past `budget_end`, in real time, the rest is left to the next call.
+  /// Runs what was ready when the turn began, and as much of what becomes ready meanwhile as fits
+  /// into a slice of time.  Past `budget_end`, in real time, the rest is left to the next call.
   void run_ready(TimePoint budget_end) noexcept;
-  /// What the real clock says, as the turn has looked anyway.
+  /// Takes note of the real time, which the turn has read anyway.
   void learn_time(TimePoint now) noexcept { clock_.learn(now); }
 
   // ---- Runs -------------------------------------------------------------------------------------
-  /// The thread is the loop's, until leave_thread(outer).  Returns whose it was.
+  /// Gives the thread to this loop until leave_thread(outer).  Returns the one that had it before.
   Scheduler* take_thread() noexcept;
   void leave_thread(Scheduler* outer) noexcept;
   bool running() const noexcept { return running_; }
   /// Throws NestedRunError if a loop runs on this thread.  `call` is what would run another one.
   static void check_none_runs(const char* call);
 
-  /// Lets the current callback or task slice end, and then nothing else begin.
+  /// Lets the current callback or task slice end, and then lets nothing else begin.
   void stop() noexcept { stopping_ = true; }
   bool stopping() const noexcept { return stopping_; }
   const bool& stop_flag() const noexcept { return stopping_; }
-  /// Returns whether it was stopped; it may go on.
+  /// Returns whether stop() was called, and forgets it.
   bool take_stop() noexcept { return std::exchange(stopping_, false); }
 
   // ---- The end ----------------------------------------------------------------------------------
-  /// While held, callbacks wait: only tasks run, which are being unwound.
+  /// While held, callbacks wait, and only tasks run, which are being unwound.
   void hold_callbacks(bool hold) noexcept { holding_ = hold; }
   bool holds_callbacks() const noexcept { return holding_; }
   /// Makes ready again what was held.  Requires: no task is ready.
@@ -188,17 +189,17 @@ class Scheduler {
   std::array<ReadyList, 3> ready_;   ///< the next turn's, by priority
   std::size_t ready_count_ = 0;      ///< in ready_, not in batch_
   std::uint32_t switches_left_ = 0;  ///< direct switches until the next look at the clock
-  std::uint32_t look_every_ = 1;     ///< in so many switches; more of them while they are quick
+  std::uint32_t look_every_ = 1;     ///< switches between two looks; more while they are quick
   bool stopping_ = false;
   bool host_asleep_ = false;
   bool next_batch_ = false;  ///< in this turn tasks went on with the next one's snapshot
   bool main_ended_ = false;
-  const bool direct_;  ///< may tasks switch to one another, without a look at the loop's own stack?
+  const bool direct_;  ///< may tasks switch to one another without going through the loop's stack?
   std::uint64_t switches_ = 0;
   SliceClock::Ticks slice_end_ = 0;
   SliceClock clock_;
   Fiber main_fiber_;
-  Fiber dying_;  ///< whose stack the last task that ended left
+  Fiber dying_;  ///< the stack that the last task to end has left
 
   const TaskControl* main_ = nullptr;  ///< of run(main), while it runs
   bool running_ = false;

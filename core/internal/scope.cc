@@ -1,4 +1,5 @@
-// The scope tree: cancelling, shielding, joining.  Every walk is iterative: a tree may be 10,000 deep.
+// The scope tree: cancelling, shielding, joining.  Every walk is iterative: a tree may be 10,000
+// deep.
 #include <asyncio/core/detail/scope.h>
 
 #include <utility>
@@ -26,7 +27,7 @@ struct JoinPlace : lowlevel::WaitQueue::Place {
   const Scope& scope;
 };
 
-// Whatever the task waits in is ended, if it is this node's cancel that it would see there.
+// Ends the wait that the task is in, if this node's cancel is the one it would see there.
 void deliver(ScopeNode& node) noexcept {
   TaskControl* task = node.task;
   if (task == nullptr || task->scope != &node || task->waiter == nullptr) return;
@@ -155,7 +156,8 @@ void Scope::leave(TaskControl& self) {
   joining = true;
   if (!children.empty() || on_leave != nullptr) {
     const NoCancel shielded{self};
-    // What is left inside is cancelled, but not the scope itself: it must not absorb for it.
+    // What is left inside is cancelled, but not the scope itself, which must not absorb that
+    // cancel.
     children.for_each(
         [](ScopeNode& child) { cancel_node(child, CancelReason::parent, "its scope ended"); });
     join(self);
@@ -173,7 +175,7 @@ void Scope::leave(TaskControl& self) {
 void end_groups_below(ScopeNode& node, TaskControl& self) {
   const NoCancel shielded{self};
   while (ScopeNode* child = node.children.front()) {
-    auto& group = static_cast<Scope&>(*child);  // every task has been joined, so a group it is
+    auto& group = static_cast<Scope&>(*child);  // every task has been joined, so it is a group
     group.ending = true;
     group.joining = true;
     cancel_node(group, CancelReason::parent, "the scope it was made in ended");

@@ -1,8 +1,9 @@
 // How long a slice has taken, by a clock that costs a fraction of a switch.
 //
-// clock_gettime() takes longer than a switch of stacks, so a slice is timed by the processor's counter.
-// Its rate is found out by and by, from looks at the real clock that the turn of the loop makes anyway.
-// A counter that goes wrong makes slices shorter or longer, up to their limit in switches: no more.
+// clock_gettime() takes longer than a switch of stacks, so a slice is timed by the processor's
+// counter.  Its rate is learned over time, from readings of the real clock that the turn of the
+// loop takes anyway.  A counter that goes wrong makes slices shorter, or longer up to their limit
+// in switches, and does no other harm.
 #pragma once
 
 #include <cstdint>
@@ -27,7 +28,7 @@ class SliceClock {
 #endif
   }
 
-  /// The ticks of one slice.  Before the rate is known, of one at a gigahertz.
+  /// The ticks of one slice; before the rate is known, those at one gigahertz.
   Ticks slice() const noexcept { return slice_; }
 
   /// Takes note of what the real clock says right now.

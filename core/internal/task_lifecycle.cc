@@ -31,8 +31,8 @@ struct DisposePost : Post {
   TaskControl* task;
 };
 
-// Stacks lie a multiple of 16 KiB apart, so their busiest lines would all fall into the same few sets
-// of the caches: each begins a few lines further down than its neighbour.
+// Stacks lie a multiple of 16 KiB apart, so their busiest lines would all fall into the same few
+// sets of the caches: each begins a few lines further down than its neighbour.
 std::uintptr_t stack_colour(std::uintptr_t top) noexcept {
   constexpr std::uintptr_t line = 64;
   constexpr std::uintptr_t colours = 16;
@@ -55,7 +55,7 @@ void call_soon_reporting(Scheduler& scheduler, UniqueFunction<void()> callback) 
   });
 }
 
-// ---- Making ----------------------------------------------------------------------------------------
+// ---- Making -------------------------------------------------------------------------------------
 
 Scope* current_owner_scope() noexcept {
   Scheduler* const scheduler = Scheduler::current();
@@ -78,7 +78,7 @@ unsigned exceptions_in_flight() noexcept { return Scheduler::current()->uncaught
 
 namespace {
 
-// Out of the way of tasks that have no name.
+// Out of line, for the sake of tasks that have no name.
 [[gnu::noinline]] void set_name(TaskControl& control, std::string_view name) {
   control.name = name;
 }
@@ -132,15 +132,15 @@ void abandon_prepared(TaskControl& control) noexcept {
 
 namespace {
 
-// In a scope that is being cancelled, or may not go on.
+// For a task made in a scope that is being cancelled or is ending.
 [[gnu::cold]] void start_cancelled(TaskControl& control, const Scope& scope,
                                    const TaskControl* maker) noexcept {
-  // Made by a cleanup that no cancel may reach: nor may one that was there before reach it (C33).
+  // Made by a cleanup that no cancel may reach: an earlier cancel must not reach this task either
+  // (C33).
   const bool shielded =
       maker != nullptr && (maker->no_cancel != 0 || control.scheduler->uncaught() != 0);
   control.own_scope.shield = shielded;
-  refresh_effective(
-      control.own_scope);  // first: what the scope is cancelled for is the reason here
+  refresh_effective(control.own_scope);  // first: the scope's reason is the reason here
   if (scope.joining && !shielded) {
     cancel_node(control.own_scope, CancelReason::parent, "its scope is ending");
   }
@@ -163,7 +163,7 @@ void start_task(TaskControl& control) noexcept {
   scheduler.make_ready(control);
 }
 
-// ---- Running ---------------------------------------------------------------------------------------
+// ---- Running ------------------------------------------------------------------------------------
 
 namespace {
 
@@ -172,7 +172,8 @@ namespace {
   task.done_callbacks.reset();
 }
 
-// In this order: state, event, waiters, group, done callbacks (docs/semantics.md, "The end of a task has an order").
+// In this order: state, event, waiters, group, done callbacks (docs/semantics.md, "The end of a
+// task has an order").
 [[noreturn]] void end_task(Scheduler& scheduler, TaskControl& task, TaskState end) noexcept {
   const Rooms& rooms = scheduler.rooms();
   task.completed = rooms.tasks.stamp();
@@ -231,7 +232,7 @@ void run_current_task() noexcept {
   end_task(scheduler, task, end);
 }
 
-// ---- Ending ----------------------------------------------------------------------------------------
+// ---- Ending -------------------------------------------------------------------------------------
 
 TaskControl::~TaskControl() = default;
 
@@ -246,7 +247,7 @@ void TaskControl::mark_observed() noexcept {
 
 [[gnu::cold]] bool TaskControl::failure_goes_on() noexcept {
   if (!inbox->on_owners_thread()) {
-    // Whether somebody has looked is for the loop's thread to know, and its lists may name us.
+    // Only the loop's thread knows whether somebody has looked, and its lists may name this task.
     auto post = std::make_unique<DisposePost>(*this);
     if (!inbox->push(*post)) return false;
     static_cast<void>(post.release());
@@ -266,7 +267,7 @@ void TaskControl::last_ref_gone() noexcept {
   delete this;
 }
 
-// ---- Waiting for a task ----------------------------------------------------------------------------
+// ---- Waiting for a task -------------------------------------------------------------------------
 
 namespace {
 
@@ -310,7 +311,8 @@ const TaskSet* awaited_by(const TaskControl& task) noexcept {
 
 }  // namespace
 
-// Walked only if somebody awaits `self` and a target awaits somebody: else no chain can lead back.
+// The tasks are walked only if somebody awaits `self` and a target awaits somebody: otherwise no
+// chain can lead back.
 void check_awaitable(TaskControl& self, const TaskSet& targets, const char* call) {
   for (std::size_t i = 0; i < targets.count; ++i) {
     const TaskControl& target = *targets.tasks[i];

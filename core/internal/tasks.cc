@@ -10,7 +10,7 @@
 namespace asyncio::detail {
 namespace {
 
-// Loops take numbers by the dozen: one that is shared between threads is dear to count up.
+// Loops take ids in batches: a counter that threads share is expensive to increment.
 constexpr std::uint64_t ids_at_once = 64;
 std::atomic<std::uint64_t> first_free_id{1};
 

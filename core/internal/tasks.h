@@ -23,15 +23,15 @@ class Tasks {
     return next_id_++;
   }
 
-  /// The time, for the stamps of a task: exact in debug mode and in virtual time, else to the kernel's
-  /// tick, which costs much less.
+  /// The time, for the stamps of a task: exact in debug mode and in virtual time, else to the
+  /// kernel's tick, which costs much less.
   TimePoint stamp() noexcept;
-  /// The time has just been looked at.
+  /// Sets the stamp to the time, which has just been read.
   void set_stamp(TimePoint now) noexcept { stamp_ = now; }
 
   void note_created(TaskControl& task) noexcept;
   void note_started(TaskControl& task) noexcept;
-  /// It has ended, or has been given up.
+  /// A task has ended, or has been given up.
   void note_gone() noexcept { --alive_; }
 
   std::uint64_t created() const noexcept { return created_; }

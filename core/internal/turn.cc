@@ -43,7 +43,7 @@ bool Turn::drive(bool (*finished)(void*), void* ask) {
     std::uint64_t limit = armed_before;
     TimePoint now{};
     if (scheduler.has_ready() || posts_ != nullptr) {
-      now = reactor.now();  // before the look: it must have seen what deadlines are up against
+      now = reactor.now();  // before the look: data that came by then beats a deadline
       if (look_is_due(now)) look();
     } else {
       // Nothing that was ready is left, so timers armed in step 1 come after all of it already.
@@ -75,7 +75,7 @@ void Turn::guest_turn(TimePoint due, TimePoint budget_end) {
   rooms_.scheduler.take_stop();  // there is no run to end but this one
 }
 
-// ---- Step 2: posts -------------------------------------------------------------------------------
+// ---- Step 2: posts ------------------------------------------------------------------------------
 
 void Turn::take_posts() {
   Scheduler& scheduler = rooms_.scheduler;
@@ -110,7 +110,7 @@ void Turn::refuse_posts() {
   }
 }
 
-// ---- Steps 3 to 5: waiting -----------------------------------------------------------------------
+// ---- Steps 3 to 5: waiting ----------------------------------------------------------------------
 
 bool Turn::look_is_due(TimePoint now) noexcept {
   Reactor& reactor = rooms_.reactor;
@@ -125,7 +125,7 @@ void Turn::look() {
   last_poll_ = Clock::now();
 }
 
-// With nothing ready.  Returns false if nothing ever will be.
+// Called when nothing is ready.  Returns false if nothing ever will be.
 bool Turn::wait() {
   Reactor& reactor = rooms_.reactor;
   TestClock* const clock = rooms_.options.clock;
@@ -136,7 +136,7 @@ bool Turn::wait() {
     reactor.wait(TimePoint::min());
     if (has_work()) return true;
     if (reactor.descriptors().verify_waits())
-      return true;  // a real wait would have the time for it
+      return true;  // a real wait would take the time for this
     if (earliest != TimePoint::max() && rooms_.workers.jobs() == 0) {
       clock->advance_to(earliest);
       return true;
@@ -162,10 +162,10 @@ bool Turn::has_work() const noexcept {
 bool Turn::could_be_woken() const noexcept {
   return rooms_.reactor.fd_waiters() != 0 || rooms_.signals.keep_loop_alive() ||
          rooms_.workers.jobs() != 0 || rooms_.shared.is_held() ||
-         rooms_.reactor.inbox().has_posts();  // in this order: the last may just post
+         rooms_.reactor.inbox().has_posts();  // last: the last handle may have posted and gone
 }
 
-// ---- Step 6: deadlines ---------------------------------------------------------------------------
+// ---- Step 6: deadlines --------------------------------------------------------------------------
 
 void Turn::fire_deadlines(TimePoint due, std::uint64_t limit) {
   Reactor& reactor = rooms_.reactor;

@@ -1,4 +1,5 @@
-// The turn of the loop: six steps, and nothing else.  core/DESIGN.md numbers them and names the test of each.
+// The turn of the loop: six steps, and nothing else.  core/DESIGN.md numbers them and names the
+// test of each.
 #pragma once
 
 #include <cstddef>
@@ -16,27 +17,28 @@ class Turn {
   Turn(const Turn&) = delete;
   Turn& operator=(const Turn&) = delete;
 
-  /// Makes one turn after the other until `finished()`, which is asked after step 1, or until nothing
-  /// is left to wait for, or stop().  Returns true if it was finished.
+  /// Makes one turn after the other until `finished()`, which is asked after step 1, until nothing
+  /// is left to wait for, or until stop().  Returns true if it was finished.
   /// Throws: BackendError.
   template <class Finished>
   bool drive(Finished finished) {
     return drive([](void* ask) { return (*static_cast<Finished*>(ask))(); }, &finished);
   }
 
-  /// A turn as a guest: the host has just waited, so it begins with a look at the descriptors; then
-  /// come deadlines up to `due`, what is ready, for no longer than until `budget_end`, and posts.
+  /// Makes one turn as a guest.  The host has just waited, so the turn begins with a look at the
+  /// descriptors; then come deadlines up to `due`, what is ready (until `budget_end` at most), and
+  /// posts.
   /// Throws: BackendError.
   void guest_turn(TimePoint due, TimePoint budget_end);
 
-  /// A run begins.
+  /// To be called when a run begins.
   void begin_run() noexcept { last_poll_ = Clock::now(); }
 
   /// Is something left to do that needs no wait?
   bool has_work() const noexcept;
   /// Could anything but a deadline still bring work, such as a descriptor or another thread?
   bool could_be_woken() const noexcept;
-  /// Gives back every post, which nobody is going to run.
+  /// Refuses every post that is left, because nobody is going to run it.
   void refuse_posts();
 
   std::uint64_t count() const noexcept { return turns_; }

@@ -86,8 +86,8 @@ void leave_fiber(ThreadState& thread, Fiber& from, Fiber& to) noexcept {
   __builtin_unreachable();
 }
 
-// The sanitizers are told on this stack, before and after: what they note of a function's begin and end
-// must be of one fiber.
+// The sanitizers are told on this stack, before and after: the entry and the exit of a function
+// must be noted on the same fiber.
 void call_on_fiber(ThreadState& thread, Fiber& self, Fiber& parked, void (*call)(void*),
                    void* argument) noexcept {
   const ExceptionState exceptions = *thread.exceptions;

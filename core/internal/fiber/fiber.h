@@ -1,8 +1,8 @@
 // Switching from task to task, and telling the sanitizers.
 //
-// The bare switch is stack_switch.h's.  What it leaves out is saved in the Fiber: errno, and the two words of
-// the C++ exception state (which exception is caught, how many are in flight).  Without them two tasks
-// parked inside `catch` blocks would rethrow each other's exceptions.
+// The bare switch is in stack_switch.h.  What it leaves out is saved in the Fiber: errno, and the
+// two words of the C++ exception state (which exception is caught, how many are in flight).
+// Without them two tasks parked inside `catch` blocks would rethrow each other's exceptions.
 #pragma once
 
 #include <cstddef>
@@ -19,7 +19,8 @@ struct ExceptionState {
   unsigned int uncaught;
 };
 
-/// What a switch needs of the thread it runs on; fixed while a loop runs, as tasks never migrate.
+/// What a switch needs to know of the thread it runs on.  Fixed while a loop runs, since tasks
+/// never migrate.
 struct ThreadState {
   static ThreadState of_this_thread() noexcept;
   ExceptionState* exceptions = nullptr;
@@ -29,12 +30,12 @@ struct ThreadState {
 /// What a fresh fiber runs.  Supplied by the loop (task_lifecycle.cc); ends with leave_fiber().
 [[noreturn]] void run_current_task() noexcept;
 
-/// Prepares `fiber`, a new one, to call run_current_task() when first switched to.  Its frames begin at `below`,
-/// which is at or under fiber.top.
+/// Prepares `fiber`, a new one, to call run_current_task() when first switched to.  Its frames
+/// begin at `below`, which is at or under fiber.top.
 void make_fiber(Fiber& fiber, std::byte* below) noexcept;
 
-/// Sanitizer annotations around a switch; compiled to nothing without one.  `self`: who arrives, or null
-/// for a fresh one.
+/// Sanitizer annotations around a switch; compiled to nothing without a sanitizer.  `self` is the
+/// fiber that arrives, or null for a fresh one.
 void announce_switch(Fiber& from, Fiber& to, bool from_ends) noexcept;
 void confirm_switch(Fiber* self) noexcept;
 
@@ -44,8 +45,8 @@ inline void load_thread_state(ThreadState& thread, const Fiber& to) noexcept {
   *thread.error_number = to.error_number;
 }
 
-/// Parks `from` (running) and resumes `to`.  Returns when something switches back to `from`.  Nothing
-/// is left to do then, so the switch can be a tail call, which makes it faster; see
+/// Parks `from`, which is running, and resumes `to`.  Comes back when something switches to `from`.
+/// Nothing is left to do then, so the switch can be a tail call, which makes it faster; see
 /// stack_switch_x86_64.cc.
 inline void switch_fiber(ThreadState& thread, Fiber& from, Fiber& to) noexcept {
   from.caught = thread.exceptions->caught;
@@ -60,12 +61,12 @@ inline void switch_fiber(ThreadState& thread, Fiber& from, Fiber& to) noexcept {
 /// Resumes `to` and never comes back; the stack may be reused as soon as `to` runs.
 [[noreturn]] void leave_fiber(ThreadState& thread, Fiber& from, Fiber& to) noexcept;
 
-/// Runs `call(argument)` on top of a parked fiber's stack, as if it had called it, and comes back.
-/// Requires: it has run before.  For dumps.
+/// Runs `call(argument)` on top of the stack of `parked`, as if that fiber had called it, and comes
+/// back.  For dumps.  Requires: `parked` has run before.
 void call_on_fiber(ThreadState& thread, Fiber& self, Fiber& parked, void (*call)(void*),
                    void* argument) noexcept;
 
-/// A stack about to be handed out again: forget what ASan remembers of its frames.
+/// Makes ASan forget the frames of a stack that is about to be handed out again.
 void recycle_stack_memory(std::byte* bottom, std::size_t size) noexcept;
 /// Tells valgrind of a new stack, or that it is gone.
 unsigned register_stack_memory(std::byte* bottom, std::size_t size) noexcept;

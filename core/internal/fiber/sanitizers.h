@@ -1,4 +1,4 @@
-// Which sanitizers watch this build, by feature test: no macro for the user to set.
+// Which sanitizers watch this build.  The compiler tells; the user has no macro to set.
 #pragma once
 
 #if defined(__has_feature)

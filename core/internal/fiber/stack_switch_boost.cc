@@ -17,11 +17,11 @@ struct Fresh {
 };
 
 struct Start {
-  void** saved;  // of who switches to it first
+  void** saved;  // where the first to switch to it is parked
   void (*entry)();
 };
 
-// What makes a parked context do something else than go on; the pointer to it is odd.
+// Makes a parked context call a function instead of going on; the pointer to it is odd.
 struct CallRequest {
   void (*call)(void*);
   void* argument;

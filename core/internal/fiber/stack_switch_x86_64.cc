@@ -1,7 +1,7 @@
 // The switch for x86-64 and the System V calling convention.
 //
-// A parked context, from its `saved` upwards: MXCSR and the x87 control word (4 bytes each), R12, R13,
-// R14, R15, RBX, RBP, return address.  Debuggers and dumps may rely on it.
+// A parked context, from its `saved` upwards: MXCSR and the x87 control word (4 bytes each), R12,
+// R13, R14, R15, RBX, RBP, return address.  Debuggers and dumps may rely on it.
 #include <array>
 #include <cstdint>
 #include <new>
@@ -10,14 +10,14 @@
 
 extern "C" void asyncio_begin_context() noexcept;  // returned to, never called
 
-// Three things are there for speed.
+// Three things make it fast.
 //
-// Nothing is left to do after the switch, so who calls it last in a function makes a tail call of it, and
-// the return from here is the only one there is: straight to who had the other context wait.
+// Nothing is left to do after the switch, so a function that calls it last makes a tail call.  The
+// return from here is then the only one: straight to the code that parked the other context.
 //
-// That return is a RET if the context was parked by the same call as the one that leaves: then the
-// processor's stack of predicted returns fits, and stays in step with the calls around.  Any other one
-// would be mispredicted there; a jump through a register is predicted by what happened before.
+// That return is a RET if both contexts were parked from the same call site: then the processor's
+// stack of predicted returns fits, and stays in step with the calls around it.  Any other RET would
+// be mispredicted; a jump through a register is predicted from its history.
 //
 // Control words are loaded only if they differ: loading them waits for the pipeline.
 asm(R"(
@@ -98,8 +98,8 @@ asyncio_switch_context:
   .cfi_endproc
 .size asyncio_switch_context, . - asyncio_switch_context
 
-# During the call the frame is the parked one, for unwinders too.  Of our own the call keeps all but what
-# is pushed here.
+# During the call the frame is the parked one, for unwinders too.  The call preserves every register
+# of ours but the ones pushed here.
 .p2align 4
 .globl asyncio_call_on_context
 .hidden asyncio_call_on_context
@@ -162,7 +162,7 @@ void* make_context(std::byte* top, std::size_t, void (*entry)()) noexcept {
   asm("stmxcsr %0" : "=m"(frame->mxcsr));
   asm("fnstcw %0" : "=m"(frame->x87));
   frame->rbx = entry;
-  frame->rbp = nullptr;  // the end, for those who follow frame pointers
+  frame->rbp = nullptr;  // the end, for tools that follow frame pointers
   frame->resume = &asyncio_begin_context;
   return frame;
 }

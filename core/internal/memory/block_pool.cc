@@ -39,9 +39,9 @@ constinit thread_local bool pool_is_gone = false;
 
 }  // namespace
 
-// Goes when no block of it is left, with whoever gives back the last one.
+// Freed when its last block is given back.
 struct BlockPool::Slab {
-  // While blocks are cut from it, as many stand here as there never can be.
+  // The count while blocks are cut from it: more than there can ever be.
   static constexpr std::uint32_t being_cut = slab_size / line;
 
   explicit Slab(std::uint32_t blocks) noexcept : left(blocks) {}
@@ -177,7 +177,7 @@ void* TaskControl::operator new(std::size_t size, std::align_val_t alignment) {
 void TaskControl::operator delete(void* memory, std::size_t size,
                                   std::align_val_t alignment) noexcept {
   BlockPool* const pool = BlockPool::of_this_thread();
-  // Without a loop that runs, nothing would ever trim what a thread keeps.
+  // While no loop runs, nothing would ever trim what the thread keeps.
   if (pool == nullptr || !fits(size, alignment) ||
       (!BlockPool::is_trimmed() && pool->free_count() >= BlockPool::keep_warm)) [[unlikely]]
     return delete_past_pool(memory, size, alignment);

@@ -1,10 +1,9 @@
-// The memory of control blocks: whole cache lines side by side, and warm ones first.
+// The memory of control blocks: whole cache lines side by side, the warmest reused first.
 //
-// Two blocks on one line would slow each other down, a block that begins anywhere would take a line
-// more at every switch, and gaps between blocks cost as much as longer ones.  So blocks are cut from
-// slabs.
-// Each thread keeps what it frees: a burst of tasks that comes again finds its memory mapped, and what
-// is idle goes back as the stacks do.
+// Two blocks on one line would slow each other down, an unaligned block would touch one more line
+// at every switch, and gaps between blocks cost as much as longer blocks.  So blocks are cut from
+// slabs.  Each thread keeps what it frees: a burst of tasks that comes again finds its memory
+// mapped.  What is idle is given back, as with stacks.
 #pragma once
 
 #include <array>
@@ -26,10 +25,10 @@ class BlockPool {
   /// Blocks that stay however long they idle.
   static constexpr std::size_t keep_warm = 256;
 
-  /// Null before the thread's first make(), once its own variables are being destroyed, and where
-  /// somebody looks for errors in memory: who does wants to see each block come and go.
+  /// Null before the thread's first make(), once the thread's variables are being destroyed, and
+  /// under a tool that looks for memory errors, which must see each block come and go.
   static BlockPool* of_this_thread() noexcept { return pool_of_thread; }
-  /// This thread's pool.  Null if there can be none, or none any more.
+  /// Returns this thread's pool, made if need be.  Null if there can be none, or none any more.
   /// Throws: std::bad_alloc.
   static BlockPool* make();
 
@@ -43,7 +42,8 @@ class BlockPool {
   BlockPool(const BlockPool&) = delete;
   BlockPool& operator=(const BlockPool&) = delete;
 
-  /// At least `size` bytes, at most `largest`.  Throws: std::bad_alloc.
+  /// Returns a block of at least `size` bytes; `size` is at most `largest`.
+  /// Throws: std::bad_alloc.
   void* acquire(std::size_t size) {
     FreeList& list = free_[index_of(size)];
     if (list.count == 0) [[unlikely]]
@@ -54,8 +54,9 @@ class BlockPool {
     return block;
   }
 
-  /// Takes back what acquire(size) gave, in this thread or another one.  Keeps no more than this pool
-  /// had to cut itself: where tasks that others made only end, their memory must not pile up.
+  /// Takes back a block that acquire(size) returned, in this thread or another one.  Keeps no more
+  /// blocks than this pool had to cut itself: in a thread where other threads' tasks only end,
+  /// their memory must not pile up.
   void release(void* block, std::size_t size) noexcept {
     FreeList& list = free_[index_of(size)];
     if (count_ >= most_ || (list.count == list.room && !list.grow())) [[unlikely]]
@@ -64,7 +65,7 @@ class BlockPool {
     ++count_;
   }
 
-  /// A block that is alone in its slab, and needs no pool.  Throws: std::bad_alloc.
+  /// Returns a block that is alone in its slab and needs no pool.  Throws: std::bad_alloc.
   static void* allocate_alone(std::size_t size);
   /// Takes back any block, past every pool.  Threads: any.
   [[gnu::noinline]] static void give_back(void* block) noexcept;
@@ -77,7 +78,7 @@ class BlockPool {
 
  private:
   struct Slab;
-  /// Of one size.  The last was used last, so it is the warmest.
+  /// Free blocks of one size.  The last was used last, so it is the warmest.
   struct FreeList {
     [[gnu::noinline]] bool grow() noexcept;
     std::unique_ptr<void*[]> blocks;

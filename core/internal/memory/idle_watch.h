@@ -1,4 +1,4 @@
-// Which part of a pool nobody needed lately, so that its memory may go back.
+// Finds out which part of a pool nobody needed lately, so that its memory may be given back.
 #pragma once
 
 #include <cstddef>
@@ -11,15 +11,15 @@ namespace asyncio::detail {
 class IdleWatch {
  public:
   static constexpr Duration period = std::chrono::seconds{1};
-  /// Between two batches given back: each takes time that tasks could use.
+  /// The time between two batches given back: each takes time that tasks could use.
   static constexpr Duration pause = std::chrono::milliseconds{10};
 
-  /// An item was taken, and so many are left.
+  /// To be called when an item was taken and `left` are left.
   void taken(std::size_t left) noexcept {
     if (left < fewest_) fewest_ = left;
   }
 
-  /// Begins a period, with `free` items, if none is going on.  True: one has gone by.
+  /// Begins a period, with `free` items, if none is going on.  Returns whether the period is over.
   bool period_is_over(TimePoint now, std::size_t free) noexcept {
     if (end_ == TimePoint{}) restart(now, free);
     return now >= end_;
@@ -31,7 +31,7 @@ class IdleWatch {
   void stop() noexcept { end_ = TimePoint{}; }
 
   TimePoint period_end() const noexcept { return end_; }
-  /// So many were not needed all the time since the period began.
+  /// How many items have not been needed at any time since the period began.
   std::size_t idle() const noexcept { return fewest_; }
 
  private:

@@ -12,12 +12,12 @@ namespace asyncio::detail {
 
 class Memory {
  public:
-  /// `stack_size`: usable bytes of a usual stack; 0: what suits the build.
+  /// `stack_size` is the usable bytes of a usual stack; 0 means what suits the build.
   explicit Memory(std::size_t stack_size);
   Memory(const Memory&) = delete;
   Memory& operator=(const Memory&) = delete;
 
-  /// The stacks of this many usable bytes; 0: the usual ones.
+  /// Returns the pool of stacks with this many usable bytes; 0 means the usual ones.
   /// Throws: Error for a size that no address space can hold.
   StackPool& stacks_of(std::size_t usable_size) {
     const bool usual = usable_size == 0 || usable_size == usual_->usable_size();
@@ -26,7 +26,7 @@ class Memory {
 
   /// May there be memory that nobody needs?
   bool may_be_trimmed() const noexcept;
-  /// Gives back memory that was not needed lately, a batch a call.
+  /// Gives back memory that was not needed lately, one batch per call.
   /// Returns when to call again; TimePoint::max() if nothing is left to trim.
   TimePoint trim(TimePoint now) noexcept;
 

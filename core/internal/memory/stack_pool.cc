@@ -30,7 +30,8 @@ std::size_t page_size() noexcept {
   return size;
 }
 
-// Each mprotect guard splits a mapping in two.  Half of the limit is left to the rest of the process.
+// Each mprotect guard splits a mapping in two.  Half of the limit is left to the rest of the
+// process.
 std::size_t mprotect_guard_limit() {
   static const std::size_t limit = [] {
     std::size_t maps = 65530;
@@ -157,7 +158,7 @@ std::optional<TimePoint> StackPool::trim(TimePoint now) noexcept {
     return std::nullopt;
   }
   if (!watch_.period_is_over(now, free_count_)) return watch_.period_end();
-  // Not one of the coldest was needed in the period: they may go, but for keep_warm.
+  // The coldest were not needed in the whole period, so they may go, except for keep_warm.
   const std::size_t target = watch_.idle() > keep_warm ? watch_.idle() - keep_warm : 0;
   std::size_t budget = trim_batch;
   while (clean_ < target && budget-- > 0) {

@@ -1,4 +1,5 @@
-// Stacks of one size: cut from large slabs, guarded, pooled hot ones first, trimmed when idle.
+// Stacks of one size: cut from large slabs, guarded, pooled, the warmest reused first, trimmed when
+// idle.
 //
 // Why slabs: one mapping holds many stacks, so a million tasks fit under vm.max_map_count.  Why
 // MADV_GUARD_INSTALL: it marks page-table entries instead of splitting the mapping.
@@ -17,20 +18,20 @@ namespace asyncio::detail {
 /// How the page below a stack is made to fault.
 enum class StackGuard : std::uint8_t {
   madvise,   ///< MADV_GUARD_INSTALL, Linux 6.13
-  mprotect,  ///< two mappings a stack: until half of vm.max_map_count is used
-  none,      ///< neither is to be had: unguarded, after one warning
+  mprotect,  ///< two mappings per stack, until half of vm.max_map_count is used
+  none,      ///< neither is available: no guard, after one warning
 };
 
-/// The best guard this process can still get; finds out once.
+/// Returns the best guard that this system offers, found out once.
 StackGuard best_stack_guard() noexcept;
 
 /// `size` rounded up to pages.
-/// Throws: Error for one that no address space can hold.
+/// Throws: Error for a size that no address space can hold.
 std::size_t whole_pages(std::size_t size);
 
 class StackPool {
  public:
-  /// `usable_size`: bytes of a stack, guard not counted; rounded up by whole_pages().
+  /// `usable_size` is the bytes of a stack without its guard, rounded up by whole_pages().
   explicit StackPool(std::size_t usable_size, StackGuard guard = best_stack_guard());
   ~StackPool();
   StackPool(const StackPool&) = delete;
@@ -38,8 +39,8 @@ class StackPool {
 
   std::size_t usable_size() const noexcept { return size_; }
 
-  /// The top (exclusive) of a stack that is the caller's until given back.
-  /// Throws: Error when no more address space is to be had.
+  /// Returns the top (exclusive) of a stack that is the caller's until given back.
+  /// Throws: Error when out of address space.
   /// Cost: a pop; when the pool is empty, the mapping of a slab and a guard.
   std::byte* acquire() {
     if (free_count_ == 0) [[unlikely]]
@@ -53,7 +54,7 @@ class StackPool {
   /// Takes a stack back.  Its memory is not touched, so the caller may still be running on it.
   void release(std::byte* top) noexcept { free_[free_count_++] = top; }
 
-  /// Gives the memory of stacks that were not needed lately back to the system, a batch a call.
+  /// Gives the memory of stacks that were not needed lately back to the system, one batch per call.
   /// Returns when to call again, or nullopt if nothing is left to trim.
   std::optional<TimePoint> trim(TimePoint now) noexcept;
 

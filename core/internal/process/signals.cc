@@ -99,7 +99,7 @@ bool Signals::remove(std::uint64_t id) {
     const auto found = std::find_if(list.begin(), list.end(),
                                     [&](const Handler& handler) { return handler.id == id; });
     if (found == list.end()) continue;
-    // Out of the table first: what it holds may come back here when it goes.
+    // Out of the table first: what it holds may call back into this object when it is destroyed.
     const Handler removed = std::move(*found);
     forget(removed);
     list.erase(found);
@@ -113,7 +113,8 @@ bool Signals::remove(std::uint64_t id) {
 }
 
 bool Signals::remove_all(int signo) {
-  // Out of the table first: what a handler holds may come back here when it goes.
+  // Out of the table first: what a handler holds may call back into this object when it is
+  // destroyed.
   const auto removed = handlers_.extract(signo);
   if (removed.empty()) return false;
   for (const Handler& handler : removed.mapped()) forget(handler);

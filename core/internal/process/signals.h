@@ -1,7 +1,7 @@
 // Signals for one loop: handlers by number, and the process-wide router behind them.
 //
 // A signal belongs to one loop at a time.  The handler in the kernel only marks it and wakes the
-// loop; what was asked to be called runs there, as any callback.
+// loop; the callbacks for it run there, as any other callback.
 #pragma once
 
 #include <cstddef>
@@ -27,17 +27,17 @@ class Signals {
   /// Gives every signal back.
   void end() noexcept;
 
-  /// `keeps_alive`: a loop with this handler may wait for ever.
+  /// With `keeps_alive`, a loop with this handler may wait forever.
   /// Throws: as EventLoop::add_signal_handler.
   std::uint64_t add(int signo, UniqueFunction<void(int)> callback, bool keeps_alive = true);
   bool remove(std::uint64_t id);
   bool remove_all(int signo);
 
-  /// Calls the handlers of what has arrived, until the loop is told to stop; the rest is for its next
-  /// run.  One load when nothing has arrived.
+  /// Calls the handlers of the signals that have arrived, until the loop is told to stop; the rest
+  /// wait for its next run.  Cost: one load when nothing has arrived.
   void dispatch();
 
-  /// May the loop wait for ever, for a signal that somebody handles?
+  /// May the loop wait forever, for a signal that somebody handles?
   bool keep_loop_alive() const noexcept { return keeping_alive_ != 0; }
 
   static constexpr std::uint64_t first_id = 65;  // above every signal number

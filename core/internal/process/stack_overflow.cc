@@ -64,7 +64,7 @@ void on_fault(int signo, siginfo_t* info, void* context) {
   } else if (earlier.sa_handler != SIG_DFL && earlier.sa_handler != SIG_IGN) {
     earlier.sa_handler(signo);
   } else {
-    // The fault happens again on return, and then does what it would have done.
+    // The fault happens again on return, and then has its default effect.
     ::signal(SIGSEGV, SIG_DFL);
   }
 }

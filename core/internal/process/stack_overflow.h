@@ -3,10 +3,10 @@
 
 namespace asyncio::detail {
 
-/// Installs the SIGSEGV handler of the process; counted.  A handler that was there is kept, and
-/// called for every fault that is not ours.
+/// Installs the SIGSEGV handler of the process; calls are counted.  The earlier handler is kept and
+/// called after ours.
 void install_stack_overflow_report() noexcept;
-/// The last one puts the earlier handler back, unless somebody has replaced ours since.
+/// The last call puts the earlier handler back, unless somebody has replaced ours since.
 void uninstall_stack_overflow_report() noexcept;
 
 /// Gives this thread a stack for the handler to run on, unless it has one: the task's own is full.

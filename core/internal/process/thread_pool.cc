@@ -35,7 +35,7 @@ void ThreadPool::work(const std::shared_ptr<State>& state, const std::shared_ptr
 void ThreadPool::submit(UniqueFunction<void()> job) {
   const std::lock_guard lock{state_->mutex};
   if (state_->idle <= state_->jobs.size() && workers_.size() < most_threads()) {
-    // Signals belong to the threads of the program, not to a helper's.
+    // Signals belong to the threads of the program, not to helper threads.
     sigset_t all;
     sigset_t before;
     ::sigfillset(&all);

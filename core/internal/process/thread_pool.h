@@ -13,7 +13,7 @@
 
 namespace asyncio::detail {
 
-/// Threads are started when needed and stay until the pool goes.
+/// Threads are started when needed and stay until the pool is destroyed.
 class ThreadPool {
  public:
   ThreadPool() = default;

@@ -16,7 +16,7 @@ class Workers {
   Workers(const Workers&) = delete;
   Workers& operator=(const Workers&) = delete;
 
-  /// Has `job`, which must not throw, run on a thread.  It counts until job_is_done().
+  /// Runs `job`, which must not throw, on a thread.  The job counts until job_is_done().
   /// Throws: std::system_error if no thread can be started.
   void start(UniqueFunction<void()> job) {
     if (pool_ == nullptr) pool_ = std::make_unique<ThreadPool>();
@@ -30,14 +30,15 @@ class Workers {
   /// The tasks that wait for a job.
   lowlevel::WaitQueue& waiting() noexcept { return waiting_; }
 
-  /// In the child of a fork: the threads are the parent's, so whoever waits for one hears of it.  The
-  /// pool is leaked, for a thread may have held its lock.
+  /// To be called in the child of a fork.  The threads stayed with the parent, so tasks that wait
+  /// for one are woken with Wake::broken.  The pool is leaked, because a thread may have held its
+  /// lock.
   void after_fork() noexcept {
     static_cast<void>(pool_.release());
     jobs_ = 0;
     waiting_.wake_all(lowlevel::Wake::broken);
   }
-  /// The loop goes: joins the threads that are idle.
+  /// To be called when the loop ends: joins the threads that are idle.
   void end() noexcept { pool_.reset(); }
 
  private:

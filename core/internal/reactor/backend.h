@@ -1,4 +1,5 @@
-// The private half of a backend, as the runtime calls it.  core/event_loop_interface.h is the contract.
+// The private half of a backend, as the runtime calls it.  core/event_loop_interface.h is the
+// contract.
 #pragma once
 
 #include <memory>

@@ -42,7 +42,8 @@ TimerId CallbackTimers::add(TimePoint first, Duration interval, bool persistent,
 }
 
 bool CallbackTimers::remove(TimerId id) noexcept {
-  // Out of the table first: what the callback holds may come back here when it goes.
+  // Out of the table first: what the callback holds may call back into this object when it is
+  // destroyed.
   const auto removed = timers_.extract(id.value);
   if (removed.empty()) return false;
   reactor_.timers().disarm(*removed.mapped());

@@ -23,15 +23,15 @@ class CallbackTimers {
   CallbackTimers(const CallbackTimers&) = delete;
   CallbackTimers& operator=(const CallbackTimers&) = delete;
 
-  /// `interval`: of a persistent one, from one due time to the next.
+  /// `interval` is the time from one due time of a persistent timer to the next.
   TimerId add(TimePoint first, Duration interval, bool persistent, UniqueFunction<void()> callback);
-  /// Returns false if there is none of this id.  What the callback holds is destroyed last.
+  /// Returns false if no timer has this id.  What the callback holds is destroyed last.
   bool remove(TimerId id) noexcept;
-  /// As remove(), for every one, also those that are added meanwhile.
+  /// Removes every timer, even those that are added meanwhile.
   void clear() noexcept;
   std::size_t count() const noexcept { return timers_.size(); }
 
-  /// While held, those that are due wait: the loop only unwinds its tasks.
+  /// While held, timers that are due wait, because the loop only unwinds its tasks.
   void hold(bool hold);
 
  private:

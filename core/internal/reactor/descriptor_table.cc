@@ -20,7 +20,7 @@ using lowlevel::Wake;
 // enough that a loaded loop never pays, short enough that nobody notices.
 constexpr Duration verify_after = std::chrono::milliseconds{1};
 
-// Under load that moment never comes: then those waits are checked that last longer than this.
+// Under load that moment never comes: then waits that last longer than this are checked.
 constexpr Duration sweep_every = std::chrono::milliseconds{200};
 
 std::string fd_text(const char* call, int fd) {
@@ -52,7 +52,7 @@ struct DescriptorTable::FdWaiter : lowlevel::Waiter {
   bool dead = false;  ///< broken because the descriptor was found closed, not by notify_closing
 };
 
-// ---- Waiting -------------------------------------------------------------------------------------
+// ---- Waiting ------------------------------------------------------------------------------------
 
 inline bool DescriptorTable::is_trusted(const TaskControl& self, int fd,
                                         Direction direction) const noexcept {
@@ -74,8 +74,8 @@ inline void DescriptorTable::trust(int fd) {
 bool DescriptorTable::look_afresh(const TaskControl& self, int fd, Direction direction,
                                   const char* call) {
   struct stat info {};
-  // Of a number that only names a path, one mechanism says EBADF, one that it is ready, and libev
-  // ends the process.
+  // For a descriptor that only names a path, one mechanism reports EBADF, another reports it ready,
+  // and libev ends the process.
   const int flags = ::fcntl(fd, F_GETFL);
   const bool only_a_path = flags >= 0 && (flags & O_PATH) != 0;
   if (flags < 0 || only_a_path || ::fstat(fd, &info) != 0) {
@@ -91,7 +91,7 @@ bool DescriptorTable::look_afresh(const TaskControl& self, int fd, Direction dir
   Entry& entry = entry_of(fd);
   const int slot = static_cast<int>(direction);
   const bool same_file = entry.is_of(info);
-  if (!same_file) break_waits(fd, true);  // their file is gone; this one is not theirs
+  if (!same_file) break_waits(fd, true);  // they wait for a file that is gone; this is another one
   if (entry.waiter[slot] != nullptr) {
     throw BusyError(fd_text(call, fd) + ": task '" + entry.waiter[slot]->task->display_name() +
                     "' already waits for that; one task at a time may wait on a descriptor in "
@@ -139,7 +139,7 @@ bool DescriptorTable::prepare_wait(const TaskControl& self, int fd, Direction di
   return true;
 }
 
-// Each line of a parked stack counts, so its frame holds what it needs after the wait, and no more.
+// Each cache line of a parked stack counts, so this frame holds only what it needs after the wait.
 Wake DescriptorTable::wait(lowlevel::CurrentTask self, int fd, Direction direction,
                            const TimePoint* deadline, const char* call) {
   if (!prepare_wait(self.control(), fd, direction, call)) [[unlikely]] {
@@ -175,7 +175,7 @@ void DescriptorTable::notify_closing(int fd) {
   entry.inode = 0;
 }
 
-// ---- Reports -------------------------------------------------------------------------------------
+// ---- Reports ------------------------------------------------------------------------------------
 
 void DescriptorTable::note_ready(int fd, Interest directions) noexcept {
   if (!has(fd)) return;
@@ -189,9 +189,9 @@ void DescriptorTable::note_dead(int fd) noexcept {
   forget(fd);
 }
 
-// From a report it is three steps through memory that is in no cache if tasks are many: the entry, the
-// waiter on its task's stack, the control block.  So all reports are noted first, which fetches the
-// entries, and the other steps are fetched some reports ahead.
+// From a report to the task there are three steps through memory, which is in no cache if tasks are
+// many: the entry, the waiter on its task's stack, the control block.  So all reports are noted
+// first, which fetches the entries, and the other steps are fetched some reports ahead.
 void DescriptorTable::wake_reported() noexcept {
   const std::size_t count = reported_.size();
   const std::size_t ahead = std::min<std::size_t>(8, count / 2);
@@ -227,8 +227,8 @@ void DescriptorTable::wake_reported(const Report& report) noexcept {
   }
 }
 
-// A registration nobody waits on is kept for one more turn (the task is probably about to wait
-// again), then dropped: it would make every wait return at once.
+// A ready registration that nobody waits on is kept for one more turn, because the task is probably
+// about to wait again.  Then it is dropped, because it would make every wait return at once.
 void DescriptorTable::drop_unclaimed() noexcept {
   for (const int fd : unclaimed_) {
     Entry& entry = entry_of(fd);
@@ -246,7 +246,7 @@ void DescriptorTable::drop_unclaimed() noexcept {
   unclaimed_.clear();
 }
 
-// ---- Registrations -------------------------------------------------------------------------------
+// ---- Registrations ------------------------------------------------------------------------------
 
 int DescriptorTable::watch(int fd, Interest wanted) noexcept {
   constexpr std::uint32_t never = 0;
@@ -264,10 +264,10 @@ void DescriptorTable::forget(int fd) noexcept {
 void DescriptorTable::unregister(int fd, Interest directions) noexcept {
   Entry& entry = entry_of(fd);
   entry.registered = entry.registered & ~directions;
-  if (watch(fd, entry.registered) != 0) trust(fd);  // for whoever waits in the other direction
+  if (watch(fd, entry.registered) != 0) trust(fd);  // for a task that waits in the other direction
   if (::fcntl(fd, F_GETFD) < 0) {
     // Closed without notice, yet still ready: a duplicate keeps the kernel's registration alive,
-    // and no system call can name it any more.  A new kernel object has none of that.
+    // and no system call can name it any more.  A new kernel object does not have it.
     entry.registered = Interest::none;
     backend_.watch(fd, Interest::none);
     rebuild();
@@ -289,17 +289,18 @@ void DescriptorTable::rebuild() noexcept {
   }
 }
 
-// ---- Trust ---------------------------------------------------------------------------------------
+// ---- Trust --------------------------------------------------------------------------------------
 
-// Does the kernel still watch it?  Yes if the number stands for the file it was registered for, and the
-// kernel object is the same, too: one made anew has what the number stood for then.  That it is the same
-// file can be said of sockets, no two of which have one inode.  Others may, such as the ends of a pipe.
+// Does the kernel still watch it?  Yes if the number stands for the file it was registered for, and
+// the kernel object is still the same: one made anew watches what the number stood for at that
+// time.  Only for sockets can the inode tell that it is the same file.  Other files may share one,
+// such as the ends of a pipe.
 bool DescriptorTable::still_stands(const Entry& entry, const struct stat& info) const noexcept {
   return entry.is_of(info) && S_ISSOCK(info.st_mode) && entry.told_in == rebuilds_;
 }
 
-// A wait that trusted an old registration: is it still the same file?  Returns false if that is not
-// known yet.
+// Checks a wait that trusted an old registration: is it still the same file?  Returns false if that
+// is not known yet.
 bool DescriptorTable::verify(int fd) noexcept {
   Entry& entry = entry_of(fd);
   entry.unverified = false;
@@ -314,7 +315,7 @@ bool DescriptorTable::verify(int fd) noexcept {
     forget(fd);
     return true;
   }
-  entry.unverified = error != 0;  // out of memory, say
+  entry.unverified = error != 0;  // for example, out of memory
   entry.device = info.st_dev;
   entry.inode = info.st_ino;
   return error == 0;

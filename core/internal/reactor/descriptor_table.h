@@ -1,9 +1,9 @@
-// The descriptors that tasks wait on: who waits, what is registered with the backend, and whether that
-// still stands.
+// The descriptors that tasks wait on: who waits, what is registered with the backend, and whether
+// the registration still stands.
 //
-// A registration outlives the wait, so that a task which waits again costs no system call.  The price is
-// that a descriptor may be closed, and its number reused, without notice; core/DESIGN.md, "Descriptors", says
-// which checks pay it.
+// A registration outlives the wait, so that a task which waits again costs no system call.  The
+// price is that a descriptor may be closed, and its number reused, without notice; core/DESIGN.md,
+// "Descriptors", says which checks pay it.
 #pragma once
 
 #include <cstddef>
@@ -44,26 +44,27 @@ class DescriptorTable {
   // ---- What the backend reports -----------------------------------------------------------------
   void note_ready(int fd, Interest directions) noexcept;
   void note_dead(int fd) noexcept;
-  /// Wakes whom the reports concern.
+  /// Wakes the tasks that the reports are for.
   void wake_reported() noexcept;
-  /// Looks after those that concerned nobody.
+  /// Deals with reports that were for nobody.
   void drop_unclaimed() noexcept;
 
   // ---- The kernel object ------------------------------------------------------------------------
-  /// Has the backend make it anew, to be rid of registrations that no number names any more.
+  /// Makes the backend replace it, to get rid of registrations that no number names any more.
   void rebuild() noexcept;
-  /// It has been made anew.
+  /// Takes note that it has been made anew.
   void note_rebuild() noexcept { ++rebuilds_; }
-  /// Nobody waits, and the host's loop must not be kept by what is registered for the next wait.
+  /// For a guest in which nobody waits: registrations kept for the next wait must not keep the
+  /// host's loop alive.
   void unregister_all() noexcept;
 
   // ---- Registrations that were trusted ----------------------------------------------------------
-  /// Before a wait of the backend: checks what is to be checked by now.
-  /// Returns when to check the rest, if the wait is as long; TimePoint::max() if there is none.
+  /// To be called before the backend waits: checks what is due for a check.
+  /// Returns when the wait must end to check the rest; TimePoint::max() if there is none.
   TimePoint check_before_wait(TimePoint now) noexcept;
-  /// As a guest, which makes no long wait: when to come back for that.
+  /// The same for a guest, which makes no long wait.  Returns when to come back.
   TimePoint check_before_rest() noexcept;
-  /// Makes sure of every wait that trusted an old registration.  Returns false if there are none.
+  /// Checks every wait that trusted an old registration.  Returns false if there are none.
   bool verify_waits() noexcept;
 
  private:
@@ -74,7 +75,7 @@ class DescriptorTable {
       return device == file.st_dev && inode == file.st_ino;
     }
     FdWaiter* waiter[2] = {nullptr, nullptr};
-    std::uint64_t last_task[2] = {0, 0};  ///< who waited last: another one means a fresh look
+    std::uint64_t last_task[2] = {0, 0};  ///< who waited last; another task means a fresh look
     dev_t device = 0;                     ///< with inode: which file the number stood for
     ino_t inode = 0;
     Interest registered = Interest::none;
@@ -94,11 +95,11 @@ class DescriptorTable {
   Entry& entry_of(int fd) noexcept { return entries_[static_cast<std::size_t>(fd)]; }
   const Entry& entry_of(int fd) const noexcept { return entries_[static_cast<std::size_t>(fd)]; }
 
-  /// Need nothing be looked at again before the task waits once more?
+  /// May the task wait once more without a fresh look at the descriptor?
   bool is_trusted(const TaskControl& self, int fd, Direction direction) const noexcept;
-  /// Lets a wait rely on the registration that is there; it is looked at later.
+  /// Lets a wait rely on the existing registration, which is checked later.
   void trust(int fd);
-  /// Sees to it that the backend watches.  Returns false if the descriptor never has to be waited for.
+  /// Makes sure that the backend watches.  Returns false if the descriptor is always ready.
   [[gnu::noinline]] bool prepare_wait(const TaskControl& self, int fd, Direction direction,
                                       const char* call);
   /// Looks at what the number stands for now, and registers it if need be.
@@ -106,7 +107,8 @@ class DescriptorTable {
   [[noreturn, gnu::noinline]] static void throw_broken(const TaskControl& self, int fd, bool dead,
                                                        const char* call);
   void wake_reported(const Report& report) noexcept;
-  /// Wakes whoever waits on `fd`: the descriptor is gone.  `dead`: it was found closed.
+  /// Wakes the tasks that wait on `fd`, because the descriptor is gone.  `dead` says that it was
+  /// found closed.
   void break_waits(int fd, bool dead) noexcept;
   void forget(int fd) noexcept;
   void unregister(int fd, Interest directions) noexcept;

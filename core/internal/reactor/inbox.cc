@@ -79,7 +79,8 @@ void Inbox::close() noexcept {
     left->run(*left, nullptr);
     left = next;
   }
-  // Whoever saw sleeping_ true has counted itself in before it looks again and finds it false.
+  // A thread that saw sleeping_ true has counted itself in before it looks again and finds it
+  // false.
   while (writers_.load() != 0) {
   }
   ::close(wake_fd_);

@@ -10,13 +10,13 @@ namespace asyncio::detail {
 
 class Scheduler;
 
-/// One thing left for a loop.  `run` is called once, and frees it: on the loop's thread with the loop's
-/// scheduler, or with null if the loop closes first.
+/// One thing left for a loop.  `run` is called once, and frees it: on the loop's thread with the
+/// loop's scheduler, or with null if the loop closes first.
 struct Post {
   explicit Post(void (*runner)(Post&, Scheduler*)) noexcept : run(runner) {}
   void (*run)(Post&, Scheduler*);
   Post* next = nullptr;
-  std::uint64_t epoch = 0;  ///< for which use of the inbox; 0: whoever has it may run it
+  std::uint64_t epoch = 0;  ///< the use of the inbox it is for; 0: any
 };
 
 /// First in, first out.  Objects are never freed, only reused: a thread that still holds one after
@@ -26,31 +26,31 @@ class Inbox {
   /// An open inbox with an eventfd.
   /// Throws: Error when out of descriptors.
   static Inbox& open();
-  /// Drops what is left (with null) and gives the object back.
+  /// Runs what is left with null, and gives the object back.
   void close() noexcept;
 
-  /// Takes over `post`.  Returns false if closed: the post is still the caller's.
+  /// Takes over `post`.  Returns false if the inbox is closed; the post is then still the caller's.
   /// Threads: any.  Cost: one atomic exchange; a write(2) if the loop sleeps.
   bool push(Post& post) noexcept;
 
   /// Wakes the loop.  Threads: any; async-signal-safe.
   void wake() noexcept;
-  /// Notes that a signal of the loop's has arrived, and wakes it.  Async-signal-safe.
+  /// Notes that a signal has arrived for the loop, and wakes it.  Async-signal-safe.
   void wake_for_signal() noexcept {
     signalled_.store(true);
     wake();
   }
 
-  /// Does this thread have the loop that has this inbox?  Threads: any, at any time.
+  /// Does this thread run the loop that owns this inbox?  Threads: any, at any time.
   bool on_owners_thread() const noexcept {
     return ::pthread_equal(owner_.load(std::memory_order_relaxed), ::pthread_self()) != 0;
   }
-  /// Throws InvalidStateError if it has not; `call` is who asks.
+  /// Throws InvalidStateError if it does not.  `call` names the caller.
   void check_thread(const char* call) const {
     if (!on_owners_thread()) [[unlikely]]
       refuse_thread(call);
   }
-  /// The calling thread has it from now on.
+  /// Makes the calling thread the owner's.
   void claim() noexcept { owner_.store(::pthread_self(), std::memory_order_relaxed); }
 
   // The loop's side.
@@ -59,7 +59,7 @@ class Inbox {
   bool take_signalled() noexcept {
     return signalled_.load(std::memory_order_relaxed) && signalled_.exchange(false);
   }
-  /// Everything posted so far, oldest first.
+  /// Takes everything posted so far, oldest first.
   Post* take_all() noexcept;
   /// Between these two, posts write to wake_fd().  begin_sleep() returns false if there is work.
   bool begin_sleep() noexcept;
@@ -72,7 +72,7 @@ class Inbox {
   bool is_open(std::uint64_t epoch) const noexcept { return epoch == this->epoch(); }
   /// Empties the eventfd.  Returns false if it was empty.
   bool drain() noexcept;
-  /// In the child of a fork: an eventfd of its own.
+  /// Makes a new eventfd, in the child of a fork.
   void after_fork();
 
  private:
@@ -86,7 +86,7 @@ class Inbox {
   std::atomic<int> writers_{0};
   std::atomic<pthread_t> owner_{};
   int wake_fd_ = -1;
-  std::atomic<std::uint64_t> epoch_{1};  // counts up when it closes: who had it sees that at once
+  std::atomic<std::uint64_t> epoch_{1};  // incremented on close: a former owner sees that at once
   Inbox* next_idle_ = nullptr;
 };
 

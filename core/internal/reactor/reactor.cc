@@ -60,7 +60,7 @@ void Reactor::watch_own(int fd, const char* what) {
   }
 }
 
-// Not in the constructor: the backend's half of the object does not exist yet there.
+// Not done in the constructor, where the backend's half of the object does not exist yet.
 void Reactor::start() {
   if (std::exchange(started_, true)) return;
   watch_own(inbox_->wake_fd(), "wake-up fd");
@@ -112,7 +112,7 @@ void Reactor::after_fork() {
   if (was_started) start();
 }
 
-// ---- Time ----------------------------------------------------------------------------------------
+// ---- Time ---------------------------------------------------------------------------------------
 
 void Reactor::fire_due(TimePoint now, std::uint64_t limit, const bool& stop) {
   struct BringBack {
@@ -132,7 +132,8 @@ void Reactor::fire_due(TimePoint now, std::uint64_t limit, const bool& stop) {
 }
 
 void Reactor::arm_timerfd(TimePoint deadline) {
-  // Lazily: a timer set too early costs one extra turn when it fires; most deadlines go away before.
+  // Set lazily: a timer that fires too early costs one extra turn, and most deadlines go away
+  // before.
   if (deadline >= timerfd_deadline_) return;
   itimerspec spec{};
   const auto since_epoch = std::max(deadline.time_since_epoch(), Duration{1});
@@ -143,7 +144,7 @@ void Reactor::arm_timerfd(TimePoint deadline) {
   timerfd_deadline_ = deadline;
 }
 
-// ---- Waiting -------------------------------------------------------------------------------------
+// ---- Waiting ------------------------------------------------------------------------------------
 
 void Reactor::wait(TimePoint until) {
   start();
@@ -165,7 +166,7 @@ void Reactor::wait(TimePoint until) {
       empty_wakeups_ = 0;
       descriptors_.rebuild();
     }
-  } else if (may_block || reports_ != 0) {  // a mere look that found nothing tells nothing
+  } else if (may_block || reports_ != 0) {  // an empty look without a wait proves nothing
     empty_wakeups_ = 0;
   }
   settle_reports();

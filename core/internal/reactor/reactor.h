@@ -16,15 +16,17 @@
 
 namespace asyncio::detail {
 
-/// Counts forks, in the child of each: a loop made before it must not be used before after_fork().
+/// Counts forks, in the child of each: a loop made before a fork must not be used before
+/// after_fork().
 extern std::atomic<std::uint64_t> forks;
-/// Has forks counted from now on.
+/// Makes forks count from now on.
 void count_forks() noexcept;
 
-/// Who has taken a reactor over, which works alone as well.
+/// What has taken a reactor over.  A reactor works without one, too.
 class ReactorUser {
  public:
-  /// Work has come, or the earliest deadline may have moved, perhaps while a host has the thread.
+  /// Says that work has come, or that the earliest deadline may have moved, perhaps while a host
+  /// has the thread.
   virtual void work_came() noexcept = 0;
   /// As EventLoopInterface's members of these names.
   virtual bool process(Duration budget) noexcept = 0;
@@ -43,11 +45,11 @@ class Reactor final : private ReadySink {
     return Backend::reactor_of(interface);
   }
 
-  /// Throws: InvalidStateError if somebody has it already.
+  /// Throws: InvalidStateError if the reactor has a user already.
   void take_over(ReactorUser& user);
-  /// Null: it works alone.
+  /// Null while the reactor works alone.
   ReactorUser* user() const noexcept { return user_; }
-  /// Tells the user, if there is a host that may have the thread.
+  /// Tells the user of work, if a host may have the thread.
   void tell_of_work() noexcept {
     if (guest_ && user_ != nullptr) user_->work_came();
   }
@@ -60,18 +62,18 @@ class Reactor final : private ReadySink {
   const TimerQueue& timers() const noexcept { return timers_; }
   CallbackTimers& callbacks() noexcept { return callbacks_; }
 
-  /// Fires, in order, what is due at `now` and was armed before sequence number `limit`, until
-  /// `stop`, which a callback may set.
+  /// Fires, in order, the timers that are due at `now` and were armed before sequence number
+  /// `limit`, until `stop` is true, which a callback may bring about.
   /// Throws: what a callback threw; the rest fires in the next call.
   void fire_due(TimePoint now, std::uint64_t limit, const bool& stop);
 
   // ---- Waiting ----------------------------------------------------------------------------------
-  /// Registers the descriptors of its own; once.  An EventLoop does so before the program opens any.
+  /// Registers the reactor's own descriptors, once.  An EventLoop does so when it is made.
   /// Throws: BackendError.
   void start();
 
-  /// One wait of the backend, at most until `until`; wakes the tasks whose descriptors are ready.
-  /// Spends no time when until <= now.  Returns early when it likes.
+  /// Makes the backend wait once, until `until` at most, and wakes the tasks whose descriptors are
+  /// ready.  Spends no time if until <= now.  May come back early.
   /// Throws: BackendError.
   void wait(TimePoint until);
 
@@ -82,23 +84,23 @@ class Reactor final : private ReadySink {
   DescriptorTable& descriptors() noexcept { return descriptors_; }
   std::size_t fd_waiters() const noexcept { return descriptors_.waiters(); }
 
-  /// The child of a fork: kernel objects of its own.
+  /// Makes new kernel objects, in the child of a fork.
   void after_fork();
   bool forked() const noexcept { return generation_ != forks.load(std::memory_order_relaxed); }
 
   // ---- As a guest -------------------------------------------------------------------------------
-  /// Is the loop a host's?
+  /// Is the reactor a guest in a host's loop?
   bool guest() const noexcept { return guest_; }
   void work_arrived() noexcept { backend_.work_arrived(); }
   int native_fd() const noexcept { return backend_.native_fd(); }
-  /// When the host is going to be called for the timer of ours, at the latest.
+  /// The latest time at which our timer calls the host.
   TimePoint called_at() const noexcept {
     return guest_ && !resting_ ? timerfd_deadline_ : TimePoint::max();
   }
-  /// Between two calls of process(): has the host come back at the earliest deadline, or, with
-  /// nothing `alive`, takes our descriptors out of its loop so that it may end.
+  /// Ends a call of process().  Makes the host come back at `until` at the latest or, with nothing
+  /// `alive`, takes our descriptors out of its loop so that it may end.
   void rest(bool alive, TimePoint until);
-  /// Leaves the host's loop.  From here on it is as one of our own.
+  /// Leaves the host's loop.  From then on the reactor waits by itself.
   void detach() noexcept;
 
  private:
@@ -119,12 +121,13 @@ class Reactor final : private ReadySink {
 
   Inbox* inbox_;
   int timerfd_ = -1;
-  TimePoint timerfd_deadline_ = TimePoint::max();  ///< for when it is set; may be too early
+  TimePoint timerfd_deadline_ = TimePoint::max();  ///< what it is set to; may be too early
   bool started_ = false;
   bool guest_;
-  bool resting_ = false;  ///< our descriptors are not watched: nothing could come of them
+  bool resting_ = false;  ///< our descriptors are not watched: nothing could come from them
 
-  /// A descriptor of ours was reported and had nothing: a closed one's number lives on in the kernel.
+  /// A descriptor of ours was reported and had nothing: the kernel still reports a closed one that
+  /// had its number.
   bool zombie_seen_ = false;
   unsigned reports_ = 0;        ///< what the backend has reported in this wait
   unsigned empty_wakeups_ = 0;  ///< waits in a row that ended early and reported nothing

@@ -6,16 +6,17 @@
 namespace asyncio::detail {
 namespace {
 
-// Of a longer list the earliest deadline is not looked for: the loop wakes when its time begins.
+// In a longer list, the earliest deadline is not searched for: the loop wakes when the list's time
+// begins.
 constexpr int longest_search = 64;
 
-// A list that falls into more chains goes into the heap: to merge very many links that lie anywhere takes
+// A list that falls into more chains goes into the heap: merging very many scattered links takes
 // longer than that, and all at once, before the first of them can fire.
 constexpr int most_chains = 64;
 
 }  // namespace
 
-// Room for each slot in the heap, too, so that nothing but this can fail.
+// Makes room for each slot in the heap too, so that nothing else can fail.
 void TimerQueue::grow() {
   const std::size_t old = records_.empty() ? std::size_t{heads} : records_.size();
   const std::size_t more = records_.empty() ? std::size_t{heads} + 15 : old * 2;
@@ -37,8 +38,8 @@ void TimerQueue::bring_back() noexcept {
   aside_.clear();
 }
 
-// The list that comes first in time.  In each level those behind the horizon are empty, and so is,
-// above the lowest level, the one it is in.
+// Returns the list that comes first in time.  In each level, the lists behind the horizon are
+// empty.  Above the lowest level, the list that the horizon is in is empty too.
 TimerQueue::Place TimerQueue::first_list() noexcept {
   for (unsigned level = 0; level < levels; ++level) {
     const unsigned shift = level * level_bits;
@@ -63,7 +64,7 @@ std::uint32_t TimerQueue::take_list(std::uint32_t head) noexcept {
   return slot;
 }
 
-// Each of a list goes where it belongs now.
+// Moves each timer of a list to where it belongs now.
 void TimerQueue::bring_down(std::uint32_t head) noexcept {
   for (std::uint32_t slot = take_list(head); slot != nowhere;) {
     const std::uint32_t next = records_[slot].second;
@@ -87,7 +88,7 @@ bool TimerQueue::has_few_chains(std::uint32_t head) const noexcept {
   return true;
 }
 
-// Of two sorted chains, `a` armed before `b` where they are equal, one.
+// Makes one sorted chain of two.  Of equal deadlines, those in `a` were armed first.
 std::uint32_t TimerQueue::merge(std::uint32_t a, std::uint32_t b) noexcept {
   std::uint32_t merged = nowhere;
   std::uint32_t* link = &merged;
@@ -101,9 +102,9 @@ std::uint32_t TimerQueue::merge(std::uint32_t a, std::uint32_t b) noexcept {
   return merged;
 }
 
-// A natural merge sort: timers of one length are in order already.
+// A natural merge sort, because timers of one length are in order already.
 std::uint32_t TimerQueue::sort(std::uint32_t slot) noexcept {
-  // At place n, nothing or a chain that 2^n were merged into; there are fewer slots than 2^32.
+  // Place n holds nothing, or a chain merged from 2^n chains; there are fewer slots than 2^32.
   std::array<std::uint32_t, 32> chains;
   chains.fill(nowhere);
   while (slot != nowhere) {
@@ -130,7 +131,8 @@ void TimerQueue::advance(std::uint64_t horizon) noexcept {
   const std::uint64_t old = horizon_;
   while (size_ != 0) {
     const Place first = first_list();
-    // One that only begins at the new horizon has to come down as well, if it is longer than a tick.
+    // A list that only begins at the new horizon has to come down as well, if it spans more than a
+    // tick.
     if (first.level == levels || first.begin + (first.level == 0 ? 1 : 0) > horizon) break;
     horizon_ = first.level == 0 ? first.begin + 1 : first.begin;
     const std::uint32_t head = head_of(first);

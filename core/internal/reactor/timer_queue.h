@@ -1,15 +1,17 @@
-// Every deadline of a loop.  Most I/O timeouts are disarmed long before they pass, so those that are not
-// due soon are only kept apart by when they will be: arming and disarming one is a link in a list.
+// Every deadline of a loop.  Most I/O timeouts are disarmed long before they pass, so those that
+// are not due soon are only sorted roughly, by when they are due: arming or disarming one links or
+// unlinks it in a list.
 //
-// That is a hierarchical wheel (Varghese and Lauck, SOSP 1987): lists of deadlines by 8 ms, by 0.5 s, by
-// 34 s and by 37 minutes, and one for what comes after the next multiple of 39 hours.  As time goes on,
-// lists come down level by level.  One of 8 ms is sorted when its time begins, and taken from the front:
-// where many of a few lengths are due together, that is much less work than a heap for all of them.  What
-// is due within milliseconds when it is armed goes into a heap, four-way, and so do lists in no order.
+// This is a hierarchical wheel (Varghese and Lauck, SOSP 1987): lists that span 8 ms, 0.5 s, 34 s
+// and 37 minutes each, and one list for what comes after the next multiple of 39 hours.  As time
+// goes on, lists come down level by level.  A list of 8 ms is sorted when its time begins, and
+// timers are taken from its front: where many timers of a few lengths are due together, that is
+// much less work than a heap for all of them.  A four-way heap takes timers that are due within
+// milliseconds when armed, and lists that are in no order.
 //
-// Nodes lie scattered, each on a page of its own if it is on a parked task's stack, so the queue works
-// without looking at them: what it knows of each is in one dense table.  (Places written into the nodes
-// themselves cost eight page walks for each timer that fired.)
+// Nodes lie scattered, each on a page of its own if it is on a parked task's stack, so the queue
+// works without touching them: what it knows of each is in one dense table.  (Places written into
+// the nodes themselves cost eight page walks for each timer that fired.)
 #pragma once
 
 #include <array>
@@ -29,22 +31,23 @@ class TimerQueue {
   bool empty() const noexcept { return size_ == 0; }
   std::size_t size() const noexcept { return size_; }
 
-  /// When due() may have something: the earliest deadline, or a time before it, but after the last
-  /// due(now), if very many have about that one.  TimePoint::max() if empty.
+  /// The time from which due() may return something: the earliest deadline or, if very many
+  /// deadlines are close to it, a time before it but after the last due(now).  TimePoint::max() if
+  /// empty.
   TimePoint earliest() noexcept {
     const std::uint32_t slot = first_near();
     if (slot != nowhere) return records_[slot].deadline;
     return size_ == 0 ? TimePoint::max() : earliest_far();
   }
 
-  /// The first of those whose deadline is not after `now`, or null.
+  /// Returns the first node whose deadline is not after `now`, or null.
   TimerNode* due(TimePoint now) noexcept {
     if (tick_of(now) >= horizon_) advance(tick_of(now) + 1);
     const std::uint32_t slot = first_near();
     if (slot == nowhere || records_[slot].deadline > now) return nullptr;
     return records_[slot].node;
   }
-  /// Fetches the nodes that are likely to be due next.  Requires: one was armed once.
+  /// Fetches the nodes that are likely to be due next.  Requires: some node has been armed before.
   void prefetch_next() const noexcept {
     const std::uint32_t next = records_[sorted].second;
     __builtin_prefetch(records_[next].node);
@@ -67,7 +70,7 @@ class TimerQueue {
     take_in(node);
   }
 
-  /// Out of sight, though armed, until bring_back(): it may be disarmed, and its owner may go.
+  /// Hides an armed node until bring_back().  It may be disarmed meanwhile, and its owner may go.
   void set_aside(TimerNode& node) {
     aside_.push_back(node.slot);  // may throw: nothing has changed then
     leave(records_[node.slot]);
@@ -90,13 +93,13 @@ class TimerQueue {
   }
 
  private:
-  /// What is known of a node, by its slot; the first ones are the heads of lists.
+  /// What is known of a node, by its slot.  The first records are the heads of lists.
   struct alignas(32) Record {
     TimerNode* node;
     std::uint64_t sequence;
     TimePoint deadline;
-    // In a list, the slots before and after it.  Else `second` tells where it is, and `first` its
-    // place there, or of a free slot the next one.
+    // In a list, the slots before and after it.  Otherwise `second` tells where it is, and `first`
+    // its place there; in a free slot, `first` is the next free one.
     std::uint32_t first;
     std::uint32_t second;
     void set(std::uint32_t a, std::uint32_t b) noexcept {
@@ -147,7 +150,7 @@ class TimerQueue {
     }
   }
 
-  // ---- The wheel -----------------------------------------------------------------------------------
+  // ---- The wheel --------------------------------------------------------------------------------
 
   static constexpr unsigned tick_bits = 23;  // of nanoseconds: 8.4 ms
   static constexpr unsigned level_bits = 6;
@@ -158,7 +161,7 @@ class TimerQueue {
   static constexpr std::uint32_t heads = sorted + 1;
   static constexpr TimePoint unknown = TimePoint::min();
 
-  /// Also for times before the clock's beginning.
+  /// Works for times before the clock's epoch, too.
   static constexpr std::uint64_t tick_of(TimePoint time) noexcept {
     const auto since = static_cast<std::uint64_t>(time.time_since_epoch().count());
     return (since ^ (std::uint64_t{1} << 63)) >> tick_bits;
@@ -195,14 +198,15 @@ class TimerQueue {
                                       (place.begin >> (place.level * level_bits)) % lists);
   }
   void advance(std::uint64_t horizon) noexcept;
-  /// Empties a list.  Returns its first slot; `second` leads on from one to the next, to `nowhere`.
+  /// Empties a list.  Returns its first slot; `second` leads from each to the next, the last one's
+  /// to `nowhere`.
   std::uint32_t take_list(std::uint32_t head) noexcept;
   void bring_down(std::uint32_t head) noexcept;
   TimePoint earliest_far() noexcept;
 
-  // ---- Before the horizon --------------------------------------------------------------------------
+  // ---- Before the horizon -----------------------------------------------------------------------
 
-  /// The first of all, or nowhere.
+  /// Returns the first slot before the horizon, or nowhere.
   std::uint32_t first_near() const noexcept {
     const std::uint32_t slot = size_ == 0 ? sorted : records_[sorted].second;
     if (heap_size_ == 0) [[likely]]
@@ -215,7 +219,8 @@ class TimerQueue {
     const Record& y = records_[b];
     return x.deadline != y.deadline ? x.deadline < y.deadline : x.sequence < y.sequence;
   }
-  /// Does a list, which is not empty, fall into so few chains in order that it is worth merging them?
+  /// Does a list fall into so few ordered chains that merging them is worth it?  Requires: not
+  /// empty.
   bool has_few_chains(std::uint32_t head) const noexcept;
   std::uint32_t merge(std::uint32_t a, std::uint32_t b) noexcept;
   std::uint32_t sort(std::uint32_t slot) noexcept;
@@ -224,7 +229,7 @@ class TimerQueue {
     TimePoint deadline{};
     std::uint32_t slot = 0;
   };
-  // Siblings share a cache line: the root's place is such that children begin at multiples of four.
+  // Siblings share a cache line: the root is placed so that children begin at multiples of four.
   static constexpr std::size_t arity = 4;
   struct alignas(arity * sizeof(Entry)) Siblings {
     std::array<Entry, arity> entries;
