@@ -2,7 +2,7 @@
 //
 // Every call that may suspend is a cancellation point (see docs/semantics.md, R2):
 //
-//   CurrentTask self = enter("Latch::wait");  // throws if a cancel is pending: nothing has happened
+//   CurrentTask self = enter("Latch::wait");  // throws if a cancel is pending: no effect yet
 //   if (open) return self.spend();            // done at once: it may not throw any more
 //   self.suspend(waiter);                     // parks; throws if a cancel came before the waker
 #pragma once
