@@ -10,7 +10,7 @@ BrokenBarrierError::~BrokenBarrierError() = default;
 struct Barrier::Arrival : lowlevel::WaitQueue::Place {
   Arrival() noexcept : Place(kind) {}
   static constexpr lowlevel::WaitQueue::Kind kind{"barrier"};
-  int index = 0;  // given when the barrier opens, so that a place given up leaves no gap
+  int index = 0;  // set when the barrier opens, so that a place given up leaves no gap
 };
 
 Barrier::Barrier(int n) : parties_(n) {

@@ -25,16 +25,17 @@ class ASYNCIO_API Barrier {
   Barrier(const Barrier&) = delete;
   Barrier& operator=(const Barrier&) = delete;
 
-  /// Waits for the others and gives the caller's place in the order of arrival, 0 to n-1.
+  /// Waits for the others and returns the caller's place in the order of arrival, 0 to n-1.
   /// Suspends: unless it is the n-th.
   /// Cancels: Cancelled; the task no longer counts, the others go on waiting for an n-th.
   /// Throws: BrokenBarrierError after abort(), and when abort() or reset() happens meanwhile;
   /// NotInTaskError.
   int wait();
 
-  /// Wakes who waits with BrokenBarrierError, and makes every later wait() fail, until reset().
+  /// Wakes the waiting tasks with BrokenBarrierError, and makes every later wait() fail until
+  /// reset().
   void abort() noexcept;
-  /// Wakes who waits with BrokenBarrierError and starts afresh.
+  /// Wakes the waiting tasks with BrokenBarrierError and starts afresh.
   void reset() noexcept;
 
   int parties() const noexcept { return parties_; }

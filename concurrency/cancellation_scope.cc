@@ -11,7 +11,7 @@ namespace detail {
 
 namespace {
 
-// Before a scope is entered its deadline field holds what was asked for, and the epoch nothing.
+// Before a scope is entered, its deadline field holds the deadline asked for; the epoch means none.
 TimePoint past_epoch(TimePoint when) noexcept { return std::max(when, TimePoint{Duration{1}}); }
 
 }  // namespace
@@ -78,10 +78,10 @@ bool CancellationScope::finish(bool unwinding) {
   detail::TaskControl& self = *inside_;
   scope_->leave(self);
   self.uncaught_base = outer_uncaught_base_;
-  if (owned_ == nullptr) scope_->face = nullptr;  // it is on the stack, as the scope is
+  if (owned_ == nullptr) scope_->face = nullptr;  // it is on the stack, like the scope
   if (!unwinding || !scope_->absorbs()) return false;
   scope_->caught = true;
-  self.swallowed = 0;  // it ends here, as it should
+  self.swallowed = 0;  // the cancel ends here, as it should
   self.swallow_reported = false;
   return true;
 }

@@ -27,7 +27,7 @@ struct ScopeOptions {
   std::string name = {};
 };
 
-/// A region of a task.  Tasks created inside belong to it: when it is left, what is left of them is
+/// A region of a task.  Tasks created inside belong to it: those still alive when it ends are
 /// cancelled and joined.
 ///
 /// Cancelling a scope (by cancel(), by its deadline, or with an enclosing one) makes every
@@ -38,14 +38,14 @@ struct ScopeOptions {
 /// Threads: the loop's thread.
 class ASYNCIO_API ASYNCIO_API_STABLE CancellationScope {
  public:
-  /// A scope to be entered later: it may be cancelled before, and asked about afterwards.
+  /// Makes a scope to be entered later: it may be cancelled before, and asked about afterwards.
   /// Throws: NoRunningLoopError.
   explicit CancellationScope(ScopeOptions options = {});
   ~CancellationScope();
   CancellationScope(const CancellationScope&) = delete;
   CancellationScope& operator=(const CancellationScope&) = delete;
 
-  /// Runs `body`, which may take the scope, and gives its result.
+  /// Runs `body`, which may take the scope as its argument, and returns its result.
   /// Suspends: only to join tasks left inside.
   /// Throws: what the body threw; TimeoutException if the scope's deadline ended it;
   /// TaskCancelledException if its cancel() did; NotInTaskError.
@@ -53,8 +53,8 @@ class ASYNCIO_API ASYNCIO_API_STABLE CancellationScope {
   template <class F>
   static auto run(F&& body, ScopeOptions options = {});
 
-  /// As run(), but a body ended by this scope's own cancel or deadline is no error: nullopt (false
-  /// for a body without a result).
+  /// As run(), but a body ended by this scope's own cancel or deadline is no error.  Returns
+  /// nullopt then (false for a body without a result).
   template <class F>
   static auto try_run(F&& body, ScopeOptions options = {});
 
@@ -63,8 +63,8 @@ class ASYNCIO_API ASYNCIO_API_STABLE CancellationScope {
   template <class F>
   auto enter(F&& body);
 
-  /// The innermost scope here: that of the current task, the loop's root outside one, null where no
-  /// loop runs.
+  /// Returns the innermost scope of the current task, the loop's root outside a task, and null
+  /// where no loop runs.
   static CancellationScope* current();
 
   /// Cancels everything inside.  Idempotent: the first reason stays.
@@ -81,11 +81,11 @@ class ASYNCIO_API ASYNCIO_API_STABLE CancellationScope {
 
   /// The deadline, or nullopt for never.
   std::optional<TimePoint> deadline() const noexcept;
-  /// Moves the deadline; nullopt: never.  One that has passed cancels at once.
+  /// Moves the deadline; nullopt means never.  A deadline that has passed cancels at once.
   void set_deadline(std::optional<TimePoint> when);
 
   bool shield() const noexcept { return scope_->shield; }
-  /// Switching it off delivers what has been kept out, also to a wait in progress.
+  /// Switching it off delivers what has been kept out, even to a wait in progress.
   void set_shield(bool shield) noexcept { scope_->set_shield(shield); }
 
   /// The living tasks it owns, oldest first.
@@ -100,7 +100,7 @@ class ASYNCIO_API ASYNCIO_API_STABLE CancellationScope {
   template <class F, class Store>
   static bool drive(CancellationScope& face, F& body, Store&& store);
   void begin(const char* call);
-  /// Leaves; true if `unwinding` ends here.
+  /// Leaves the scope.  Returns true if the unwinding ends here.
   bool finish(bool unwinding);
   [[noreturn]] void throw_absorbed() const;
 
@@ -125,11 +125,9 @@ template <class F>
 using ScopeResult =
     decltype(call_with_scope(std::declval<F&>(), std::declval<CancellationScope&>()));
 
-/// The loop of this thread.
-/// Throws: NoRunningLoopError.
 /// Applies options to a scope that has not been entered.
 ASYNCIO_API void configure_scope(Scope& scope, ScopeOptions& options);
-/// The public face of a scope, made when first asked for.
+/// Returns the public face of a scope, made when first asked for.
 ASYNCIO_API CancellationScope* face_of(Scope& scope);
 
 }  // namespace detail

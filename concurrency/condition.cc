@@ -7,19 +7,19 @@
 
 namespace asyncio {
 
-// First in the condition's queue, then, once notified, in the mutex's.  The condition may be
+// Stands in the condition's queue first and, once notified, in the mutex's.  The condition may be
 // destroyed in either stage; the mutex may not.
 struct Condition::Sleeper : lowlevel::WaitQueue::Place {
   explicit Sleeper(Condition& owner) noexcept : Place(kind), condition(&owner) {}
 
-  // One who leaves after it was notified passes the notification on.
+  // A task that leaves after it was notified passes the notification on.
   static void left(lowlevel::WaitQueue&, Place& place) noexcept {
     const auto& self = static_cast<Sleeper&>(place);
     if (self.notified && self.condition != nullptr) self.condition->pass_on(1);
   }
   static constexpr lowlevel::WaitQueue::Kind kind{"condition", &left};
 
-  Condition* condition;  // null once it is gone
+  Condition* condition;  // null once that is gone
   bool notified = false;
 };
 
@@ -78,7 +78,7 @@ void Condition::pass_on(std::size_t n) noexcept {
   for (; n != 0 && !sleepers_.empty(); --n) {
     auto& sleeper = static_cast<Sleeper&>(*sleepers_.front());
     sleeper.notified = true;
-    sleepers_.requeue(sleeper, mutex_.waiting_);  // it is locked: its turn comes with an unlock
+    sleepers_.requeue(sleeper, mutex_.waiting_);  // locked now: an unlock brings its turn
   }
 }
 

@@ -13,8 +13,8 @@
 
 namespace asyncio {
 
-/// Notified tasks queue for the mutex in turn, so that notify_all() wakes no herd.  A notification
-/// without a waiter is not remembered.
+/// Notified tasks queue for the mutex one after the other, so that notify_all() wakes no herd.  A
+/// notification without a waiter is not remembered.
 ///
 /// Destroyed while tasks wait: they get ClosedError, owning the mutex.
 /// Threads: the loop's thread.
@@ -28,18 +28,19 @@ class ASYNCIO_API Condition : lowlevel::ListNode {
 
   /// Unlocks the mutex, waits for a notification, and locks it again before it returns or throws.
   /// Suspends: always.
-  /// Cancels: Cancelled, owning the mutex; a notification that had reached the task goes to another.
-  /// Throws: InvalidStateError unless the caller owns the mutex, or, not owning it, if a task ended
-  /// that owned it meanwhile; NotInTaskError.
+  /// Cancels: Cancelled, owning the mutex; a notification that had reached the task goes to
+  /// another.
+  /// Throws: InvalidStateError unless the caller owns the mutex; InvalidStateError, without owning
+  /// it, if a task that owned it meanwhile has ended; NotInTaskError.
   void wait();
 
-  /// Waits until `predicate()` is true; it is called owning the mutex.
+  /// Waits until `predicate()` is true, which is called with the mutex owned.
   template <std::predicate F>
   void wait(F&& predicate) {
     while (!predicate()) wait();
   }
 
-  /// As wait(predicate), at most for `limit`; gives the predicate's last value.
+  /// As wait(predicate), but for at most `limit`.  Returns the predicate's last value.
   template <DurationLike D, std::predicate F>
   bool wait_for(D limit, F&& predicate) {
     const TimePoint deadline = deadline_of(to_duration(limit));
@@ -62,11 +63,11 @@ class ASYNCIO_API Condition : lowlevel::ListNode {
 
   void check_owned(const char* call) const;
   TimePoint deadline_of(Duration limit) const;
-  /// Returns false when the time ran out.
+  /// Returns false if the time ran out.
   bool wait_until(TimePoint deadline);
   bool wait_impl(const TimePoint* deadline, const char* call);
   void pass_on(std::size_t n) noexcept;
-  /// The mutex broke: nobody will notify.
+  /// Wakes everybody: the mutex broke, so nobody will notify.
   void give_up() noexcept;
 
   Mutex& mutex_;

@@ -22,6 +22,7 @@ class ASYNCIO_API Event {
   void clear() noexcept { set_ = false; }
   bool is_set() const noexcept { return set_; }
 
+  /// Waits until the flag is set.
   /// Suspends: unless it is set.  Cancels: Cancelled.
   /// Throws: NotInTaskError.
   void wait();

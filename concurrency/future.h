@@ -21,7 +21,7 @@ namespace detail {
 
 class Inbox;
 
-/// What of a future does not depend on T.
+/// The part of a future that does not depend on T.
 class ASYNCIO_API FutureState {
  public:
   /// Throws: NoRunningLoopError.
@@ -31,13 +31,14 @@ class ASYNCIO_API FutureState {
   FutureState& operator=(const FutureState&) = delete;
 
   bool is_done() const noexcept { return done_; }
-  /// Throws: InvalidStateError if it is done, or on another thread; ClosedError when its loop is gone.
+  /// Throws: InvalidStateError if the future is done, or on another thread; ClosedError if its loop
+  /// is gone.
   void check_settable(const char* call) const;
-  /// Wakes who waits.
+  /// Wakes the tasks that wait.
   void settle() noexcept;
   void set_exception(std::exception_ptr exception);
   bool cancel(std::string_view reason);
-  /// Throws what was set; InvalidStateError while nothing was.
+  /// Throws what was set; InvalidStateError while nothing is set.
   void check_result();
   void wait();
   void add_done_callback(UniqueFunction<void()> callback);
@@ -48,7 +49,7 @@ class ASYNCIO_API FutureState {
   std::vector<UniqueFunction<void()>> callbacks_;
   std::exception_ptr exception_;
   bool done_ = false;
-  bool observed_ = true;  ///< an exception somebody has looked at, or none
+  bool observed_ = true;  ///< somebody has looked at the exception, or there is none
 };
 
 template <class T>
@@ -58,8 +59,8 @@ struct TypedFutureState : FutureState {
 
 }  // namespace detail
 
-/// A handle of a result that somebody will set: a task, a callback, or a callback posted from another
-/// thread.  Copies name the same result.
+/// A handle of a result that somebody will set: a task, a callback, or a callback posted from
+/// another thread.  Copies name the same result.
 /// Threads: the loop's thread; from elsewhere set it through call_soon_threadsafe.
 template <class T>
 class Future {
@@ -69,10 +70,10 @@ class Future {
   /// Throws: NoRunningLoopError.
   Future() : state_(std::make_shared<detail::TypedFutureState<T>>()) {}
 
-  /// Sets the result and wakes who awaits it, in order.  Future<void> takes no argument.
+  /// Sets the result and wakes the tasks that await it, in order.  Future<void> takes no argument.
   /// Suspends: never.
   /// Throws: InvalidStateError if it has been set or cancelled, or from another thread; ClosedError
-  /// when its loop is gone.
+  /// if its loop is gone.
   template <class... Value>
   requires((std::is_void_v<T> && sizeof...(Value) == 0) ||
            sizeof...(Value) == 1) void set_result(Value&&... value) const {
@@ -95,13 +96,13 @@ class Future {
     state_->set_exception(std::make_exception_ptr(std::forward<E>(exception)));
   }
 
-  /// Whoever awaits it gets TaskCancelledException.  Returns false if it was done already.
+  /// Makes await() throw TaskCancelledException.  Returns false if the future was done already.
   bool cancel(std::string_view reason = {}) const { return state_->cancel(reason); }
 
   bool is_done() const noexcept { return state_->is_done(); }
 
   /// The result, without waiting.
-  /// Throws: what was set; TaskCancelledException; InvalidStateError while nothing was.
+  /// Throws: what was set; TaskCancelledException; InvalidStateError while nothing is set.
   detail::ResultView<T> result() const {
     state_->check_result();
     return state_->value.get();
@@ -125,14 +126,14 @@ class Future {
   std::shared_ptr<detail::TypedFutureState<T>> state_;
 };
 
-/// A future of this thread's loop.
+/// Makes a future of this thread's loop.
 /// Throws: NoRunningLoopError.
 template <class T>
 Future<T> create_future() {
   return Future<T>{};
 }
 
-/// Waits for a future and gives a copy of its result.
+/// Waits for a future and returns a copy of its result.
 /// Suspends: unless it is done.
 /// Cancels: Cancelled; the future stays as it is.
 /// Throws: what was set; TaskCancelledException if it was cancelled; NotInTaskError.
@@ -144,7 +145,7 @@ T await(const Future<T>& future) {
   return std::as_const(keep.state().value).get();
 }
 
-/// As above, and moves the result out: for results that cannot be copied.
+/// As above, but moves the result out: for results that cannot be copied.
 template <class T>
 T await(Future<T>&& future) {
   const Future<T> keep = std::move(future);

@@ -79,7 +79,7 @@ bool gather_wait(const std::vector<TaskControl*>& inputs, GatherStrategy strateg
   for (const auto& member : wait.members) {
     if (!member->task.done()) member->task.completions.push_back(*member);
   }
-  // Only now: the first failure cancels, and the rest must be in place for that.
+  // Done only now: the first failure cancels the rest, which must be in place for that.
   for (const auto& member : wait.members) {
     if (member->task.done()) wait.member_ended(*member);
   }

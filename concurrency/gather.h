@@ -1,4 +1,4 @@
-// gather(): several tasks, their results in the order they were given.
+// gather(): the results of several tasks, in the order the tasks were given.
 #pragma once
 
 #include <any>
@@ -21,7 +21,7 @@
 namespace asyncio {
 namespace detail {
 
-/// What of gather() does not depend on types.
+/// The part of gather() that does not depend on types.
 struct GatherReport {
   std::vector<GatherException::Input> inputs;  ///< results not filled in
   std::vector<std::size_t> failed;             ///< input indices, in the order they failed
@@ -86,18 +86,18 @@ std::optional<Gathered<T>> partial_result(const Task<T>& task) {
 
 }  // namespace detail
 
-/// Waits for every task and gives their results as a tuple, in the order of the arguments; void
-/// becomes std::monostate, a reference std::reference_wrapper.  Results that cannot be copied are
-/// moved out of their tasks.
+/// Waits for every task and returns their results as a tuple, in the order of the arguments.  void
+/// becomes std::monostate, and a reference becomes std::reference_wrapper.  Results that cannot be
+/// copied are moved out of their tasks.
 ///
 /// fail_fast (the default): the first failure cancels the other inputs and joins them before it is
-/// thrown.  wait_all: waits for all, then throws if any failed.  return_partial: std::optional in
-/// each place, nullopt for what failed; the failures go to the exception handler.  An input that
-/// somebody else cancelled counts as a failure.
+/// thrown.  wait_all: waits for all, then throws if any failed.  return_partial: returns a
+/// std::optional in each place, nullopt for an input that failed; the failures go to the exception
+/// handler.  An input that somebody else cancelled counts as a failure.
 /// Suspends: unless every input has ended.
 /// Cancels: the unfinished inputs are cancelled and joined, then Cancelled goes on.
-/// Throws: GatherException; DeadlockError if the caller is among the inputs or awaited by one;
-/// NotInTaskError outside a task (but gather() of nothing is fine anywhere).
+/// Throws: GatherException; DeadlockError if the caller is among the inputs, or if one of them
+/// awaits it; NotInTaskError outside a task (but gather() of nothing is fine anywhere).
 template <GatherStrategy S = GatherStrategy::fail_fast, class... T>
 ASYNCIO_API_STABLE auto gather(Task<T>... tasks) {
   std::vector<detail::TaskControl*> inputs{&tasks.control()...};
@@ -115,7 +115,7 @@ ASYNCIO_API_STABLE auto gather(Task<T>... tasks) {
   }
 }
 
-/// The same for tasks of one type: a vector.
+/// The same for tasks of one type; the results are a vector.
 template <GatherStrategy S = GatherStrategy::fail_fast, class T>
 ASYNCIO_API_STABLE auto gather(std::vector<Task<T>> tasks) {
   std::vector<detail::TaskControl*> inputs;

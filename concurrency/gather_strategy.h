@@ -14,7 +14,7 @@ enum class ASYNCIO_API_STABLE GatherStrategy : std::uint8_t {
   return_partial,  ///< never throw: std::optional in each place
 };
 
-/// The enumerator's name, lower case.
+/// The enumerator's name, in lower case.
 constexpr std::string_view to_string(GatherStrategy strategy) noexcept {
   switch (strategy) {
     case GatherStrategy::fail_fast:

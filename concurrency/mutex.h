@@ -20,11 +20,11 @@ struct LockStats {
 };
 
 /// A lock owned by a task.  Unlocking hands it to the oldest waiter directly: nobody barges in.
-/// Lockable, so std::unique_lock, std::lock_guard and std::scoped_lock work.
+/// It is Lockable, so std::unique_lock, std::lock_guard and std::scoped_lock work.
 ///
-/// An owner that ends without unlocking breaks it: waiters, and whoever comes later, get
-/// InvalidStateError, and so do the waiters of its conditions, whom nobody could notify any more.
-/// Destroyed while tasks wait: they get ClosedError.
+/// An owner that ends without unlocking breaks it: waiters and later callers get InvalidStateError,
+/// and so do the waiters of its conditions, which nobody could notify any more.  Destroyed while
+/// tasks wait: they get ClosedError.
 /// Threads: the loop's thread.
 class ASYNCIO_API Mutex {
  public:
@@ -32,17 +32,20 @@ class ASYNCIO_API Mutex {
   Mutex(const Mutex&) = delete;
   Mutex& operator=(const Mutex&) = delete;
 
+  /// Takes the lock.
   /// Suspends: unless it is free (or the task's budget is spent).
   /// Cancels: Cancelled, and not owned.
   /// Throws: InvalidStateError if the caller owns it already, or it is broken; NotInTaskError.
   /// Cost: no allocation.
   void lock();
+  /// Takes the lock if it is free.  Returns whether it did.
   /// Suspends: never.
   /// Throws: InvalidStateError if it is broken; NotInTaskError.
   bool try_lock();
+  /// Gives the lock back.
   /// Suspends: never.
-  /// Throws: InvalidStateError unless the current task owns it.  Of a broken one nothing: a guard
-  /// may be what calls.
+  /// Throws: InvalidStateError unless the current task owns it; nothing if it is broken, because
+  /// the caller may be a guard.
   void unlock();
 
   bool is_locked() const noexcept { return holding_.has_owner(); }
@@ -60,7 +63,7 @@ class ASYNCIO_API Mutex {
   template <class Task>
   void give_to(const Task& task) noexcept;
   void hand_over() noexcept;
-  /// Takes the lock whatever is pending for the caller.
+  /// Takes the lock, even if a cancel is pending for the caller.
   void lock_shielded(lowlevel::CurrentTask self);
   void wait_in_line(lowlevel::CurrentTask self);
   void check_intact(const char* call) const;

@@ -26,7 +26,7 @@ struct QueueStats {
 
 namespace detail {
 
-/// What of a queue does not depend on the item.
+/// The part of a queue that does not depend on the item's type.
 class ASYNCIO_API QueueBase {
  public:
   QueueBase(const QueueBase&) = delete;
@@ -36,7 +36,7 @@ class ASYNCIO_API QueueBase {
   std::size_t capacity() const noexcept { return capacity_; }
 
   /// Says that one item that was got has been dealt with.
-  /// Throws: InvalidStateError if that was said more often than items were put.
+  /// Throws: InvalidStateError if it is called more often than items were put.
   void task_done();
   /// Waits until every item put has been dealt with (task_done), or dropped by close_now().
   /// Suspends: unless none is left.  Cancels: Cancelled.
@@ -49,7 +49,7 @@ class ASYNCIO_API QueueBase {
   static constexpr lowlevel::WaitQueue::Kind get_wait{"queue, to get"};
   static constexpr lowlevel::WaitQueue::Kind put_wait{"queue, to put"};
 
-  /// Parks in `line`, where `place` offers an item, or a place for one.
+  /// Parks in `line`, where `place` offers an item or room for one.
   /// Throws: ClosedError if the queue is closed meanwhile; Cancelled.
   static void wait_in(lowlevel::WaitQueue& line, lowlevel::WaitQueue::Place& place,
                       lowlevel::CurrentTask self, const char* call);
@@ -70,10 +70,10 @@ class ASYNCIO_API QueueBase {
 }  // namespace detail
 
 /// First in, first out, fair to getters and to putters.  An item goes to the oldest waiting getter
-/// directly, so a task that puts and gets by turns cannot steal its own item.
+/// directly, so a task that puts and gets in turn cannot steal its own item.
 ///
-/// Queue<T>() is unbounded, Queue<T>(n) bounded, Queue<T>(0) a rendezvous: put waits for a getter.
-/// Destroyed while tasks wait: they get ClosedError.
+/// Queue<T>() is unbounded, Queue<T>(n) is bounded, and Queue<T>(0) is a rendezvous: put waits for
+/// a getter.  Destroyed while tasks wait: they get ClosedError.
 /// Threads: the loop's thread; callbacks may use try_put and try_get.
 template <class T>
 class Queue : public detail::QueueBase {
@@ -84,8 +84,8 @@ class Queue : public detail::QueueBase {
   /// Puts an item.
   /// Suspends: while the queue is full.
   /// Cancels: Cancelled; the item is not in the queue, and `item` still holds it.
-  /// Throws: ClosedError, `item` still holding it; NotInTaskError if it would have to wait outside a
-  /// task.
+  /// Throws: ClosedError, and `item` still holds it; NotInTaskError if it would have to wait
+  /// outside a task.
   /// Cost: no allocation once the queue has grown.
   void put(T&& item) {
     if (!lowlevel::in_task() && offer(item, "Queue::put")) return;
@@ -115,12 +115,12 @@ class Queue : public detail::QueueBase {
     return *std::move(getter.item);
   }
 
-  /// Puts if that needs no waiting; otherwise `item` still holds it.  Suspends: never.
+  /// Puts the item if that needs no waiting; otherwise `item` still holds it.  Suspends: never.
   /// Throws: ClosedError.
   bool try_put(T&& item) { return offer(item, "Queue::try_put"); }
   bool try_put(const T& item) { return try_put(T{item}); }
 
-  /// Gets if that needs no waiting.  Suspends: never.
+  /// Gets an item if that needs no waiting.  Suspends: never.
   std::optional<T> try_get() {
     std::optional<T> item;
     if (!items_.empty()) {
@@ -137,16 +137,16 @@ class Queue : public detail::QueueBase {
     return item;
   }
 
-  /// No more items: putters, waiting or to come, get ClosedError; getters drain what is left first.
-  /// Closing twice is once.  Suspends: never.
+  /// Takes no more items: putters, present and future, get ClosedError; getters drain what is left
+  /// first.  Closing twice is the same as once.  Suspends: never.
   void close() noexcept {
     closed_ = true;
     close_waiters();
   }
-  /// As close(), and drops what is left: for join() that is dealt with.  Destructors of items find the
-  /// queue closed and empty.
+  /// As close(), but also drops what is left, which counts as dealt with for join().  Destructors
+  /// of items find the queue closed and empty.
   void close_now() noexcept {
-    detail::RingBuffer<T> dropped;  // goes last: one of them may even be what keeps the queue
+    detail::RingBuffer<T> dropped;  // destroyed last: an item may even be what owns the queue
     dropped.swap(items_);
     finish_items(dropped.size());
     close();
@@ -169,7 +169,7 @@ class Queue : public detail::QueueBase {
     T& item;  // the caller's, until somebody takes it
   };
 
-  /// The putter's item has been moved on.
+  /// Takes note that the putter's item has been taken, and wakes the putter.
   void accept(Putter& putter) noexcept {
     ++put_;
     ++unfinished_;

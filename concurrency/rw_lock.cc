@@ -11,7 +11,7 @@ struct RwLock::Request : lowlevel::WaitQueue::Place {
   Request(RwLock& owner, bool wants_all) noexcept
       : Place(kind), lock(owner), exclusive(wants_all) {}
 
-  // A writer that goes lets the readers behind it in.
+  // A writer that leaves lets in the readers behind it.
   static void left(lowlevel::WaitQueue&, Place& place) noexcept {
     static_cast<Request&>(place).lock.grant();
   }

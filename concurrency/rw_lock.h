@@ -17,7 +17,7 @@ namespace asyncio {
 /// A waiting writer stops new readers, so that writers are not starved; readers that wait behind
 /// each other enter together.  Usable with std::unique_lock and std::shared_lock.
 ///
-/// A task that ends while it holds the lock breaks it: waiters, and whoever comes later, get
+/// A task that ends while it holds the lock breaks it: waiters and later callers get
 /// InvalidStateError.  Destroyed while tasks wait: they get ClosedError.
 /// Threads: the loop's thread.
 class ASYNCIO_API RwLock {
@@ -26,17 +26,20 @@ class ASYNCIO_API RwLock {
   RwLock(const RwLock&) = delete;
   RwLock& operator=(const RwLock&) = delete;
 
+  /// Takes the lock, for writing or (lock_shared) for reading.
   /// Suspends: unless it is free.  Cancels: Cancelled, and not held.
-  /// Throws: InvalidStateError if the caller holds it already, in whatever way (there is no
-  /// upgrade), or if it is broken; NotInTaskError.
-  /// Cost: no allocation, once as many tasks have held it at a time.
+  /// Throws: InvalidStateError if the caller holds it already, in either way (there is no upgrade),
+  /// or if it is broken; NotInTaskError.
+  /// Cost: no allocation, once as many tasks have held it or waited for it at a time.
   void lock();
   void lock_shared();
+  /// Take the lock if it is free.  They return whether they did.
   /// Suspends: never.  Throws: InvalidStateError if it is broken; NotInTaskError.
   bool try_lock();
   bool try_lock_shared();
-  /// Suspends: never.  Throws: InvalidStateError unless the current task holds it so.  Of a broken
-  /// one nothing: a guard may be what calls.
+  /// Give the lock back.
+  /// Suspends: never.  Throws: InvalidStateError unless the current task holds it in that way;
+  /// nothing if it is broken, because the caller may be a guard.
   void unlock();
   void unlock_shared();
 
@@ -47,7 +50,7 @@ class ASYNCIO_API RwLock {
 
  private:
   struct Request;
-  /// That one task holds the lock.
+  /// One task's hold on the lock.
   struct Holding final : lowlevel::Ownership {
     explicit Holding(RwLock& held) noexcept;
     RwLock& lock;
@@ -60,13 +63,13 @@ class ASYNCIO_API RwLock {
   bool try_enter(bool exclusive, const char* call);
   void enter(bool exclusive, const char* call);
   void leave(bool exclusive, const char* call);
-  /// The place in holdings_ of the task that runs; holders_ if it has none.
+  /// Returns the place in holdings_ of the task that runs, or holders_ if it has none.
   std::size_t mine() const noexcept;
   void grant() noexcept;
   void holder_died() noexcept;
 
-  // The first `holders_` are in use.  There is one for every waiter, too, so that handing over
-  // never allocates.
+  // The first `holders_` are in use.  There is one for every waiter too, so that handing over never
+  // allocates.
   std::vector<std::unique_ptr<Holding>> holdings_;
   std::size_t holders_ = 0;
   bool exclusive_ = false;  ///< the one holder is a writer

@@ -94,7 +94,7 @@ void Semaphore::change_max(int max) {
   at_least_one(max);
   available_ += max - max_;
   max_ = max;
-  // Left in the queue, such a request would hold up everybody behind it for ever.
+  // Left in the queue, a request for more than `max` would hold up everybody behind it forever.
   waiting_.for_each([&](lowlevel::WaitQueue::Place& place) {
     auto& request = static_cast<Request&>(place);
     if (request.permits <= max) return;

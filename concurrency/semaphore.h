@@ -21,8 +21,8 @@ struct SemaphoreStats {
   std::size_t waiting = 0;
 };
 
-/// `max` permits.  Strictly first come, first served: a released permit goes to the oldest waiter
-/// directly, and nobody overtakes.  It knows no owners: any task, or a callback, may release.
+/// Holds `max` permits, strictly first come, first served: a released permit goes directly to the
+/// oldest waiter, and nobody overtakes.  Permits have no owner: any task or callback may release.
 ///
 /// Destroyed while tasks wait: they get ClosedError.
 /// Threads: the loop's thread.
@@ -36,21 +36,22 @@ class ASYNCIO_API Semaphore {
   /// Takes `permits` permits.
   /// Suspends: unless they are free and nobody waits (or the task's budget is spent).
   /// Cancels: Cancelled, and nothing was taken.  A permit handed over before the cancel is the
-  /// task's: its next suspending call throws.
-  /// Throws: std::invalid_argument for less than 1 or more than max; NotInTaskError if it would have
-  /// to wait outside a task.
+  /// task's; its next suspending call throws.
+  /// Throws: std::invalid_argument for less than 1 or more than max; NotInTaskError if it would
+  /// have to wait outside a task.
   /// Cost: no allocation.
   void acquire(int permits = 1);
 
-  /// Takes them if that needs no waiting and overtakes nobody.  Suspends: never.
+  /// Takes the permits if that needs no waiting and overtakes nobody.  Returns whether it did.
+  /// Suspends: never.
   bool try_acquire(int permits = 1);
 
   /// Gives permits back.
   /// Suspends: never.
-  /// Throws: InvalidStateError if more would be back than were taken.
+  /// Throws: InvalidStateError if more are given back than were taken.
   void release(int permits = 1);
 
-  /// Runs `body` with one permit and gives its result.
+  /// Runs `body` with one permit and returns its result.
   template <class F>
   auto with(F&& body) -> std::invoke_result_t<F&>;
 
@@ -60,7 +61,7 @@ class ASYNCIO_API Semaphore {
   SemaphoreStats stats() const noexcept;
 
  protected:
-  /// More permits, or fewer: what is taken beyond a lower limit comes back by release.
+  /// Sets the number of permits.  Those taken beyond a lower limit come back by release().
   void change_max(int max);
 
  private:
@@ -94,7 +95,7 @@ auto Semaphore::with(F&& body) -> std::invoke_result_t<F&> {
   acquire();
   struct OnUnwind {
     Semaphore* semaphore;
-    // A body that gave the permit back itself has been told so, or is failing anyway.
+    // If the body gave the permit back itself, there is none to release.
     ~OnUnwind() {
       if (semaphore != nullptr && semaphore->available_ < semaphore->max_) semaphore->put_back(1);
     }

@@ -10,17 +10,17 @@ namespace {
 
 void react_to_end(detail::Scope& scope, detail::TaskControl& child) {
   if (child.state() != TaskState::failed) return;
-  child.mark_observed();  // the group tells
+  child.mark_observed();  // the group reports it
   static_cast<detail::GroupScope&>(scope).fail(child.exception);
 }
 
 }  // namespace
 
-// ---- GroupScope ------------------------------------------------------------------------------------
+// ---- GroupScope ---------------------------------------------------------------------------------
 
 detail::GroupScope::GroupScope(Scheduler& owner) noexcept : Scope(owner) {
   name = "TaskGroup";
-  entered = true;  // by its owner, if at all: nobody else may
+  entered = true;  // its owner alone may enter it
   on_child_end = &react_to_end;
   on_ended_from_outside = [](Scope& scope) { static_cast<GroupScope&>(scope).report_failures(); };
 }
@@ -59,17 +59,17 @@ void detail::GroupScope::outlive_owner() noexcept {
   on_ended_from_outside = end;
   on_child_end = [](Scope& scope, TaskControl& child) {
     react_to_end(scope, child);
-    // With resources to close it waits for the scope around it, in which somebody may.
+    // With resources to close, it waits for the scope around it to end, where they can be closed.
     if (scope.living == 0 && !scope.ending && scope.on_leave == nullptr) end(scope);
   };
 }
 
-// ---- TaskGroup -------------------------------------------------------------------------------------
+// ---- TaskGroup ----------------------------------------------------------------------------------
 
 TaskGroup::TaskGroup() {
   detail::TaskControl& self = lowlevel::enter_shielded("TaskGroup").control();
   scope_ = std::make_unique<detail::GroupScope>(*self.scheduler);
-  // Below the scope it is made in, for cancels from outside; not around the owner's own code.
+  // Placed below the scope it is made in, to get cancels from outside; not around the owner's code.
   scope_->parent = self.scope;
   self.scope->children.push_back(*scope_);
   scope_->effective = scope_->visible_parent_cancelled();
@@ -149,7 +149,7 @@ void TaskGroup::fail_body(std::exception_ptr exception) { scope_->fail(std::move
 
 bool TaskGroup::join_and_leave() {
   detail::TaskControl& self = *scope_->task;
-  // Cancellable: that is how a failing child, or the outside, gets through to the wait.
+  // Cancellable, so that a failing child or a cancel from outside gets through to the wait.
   const bool cut_short = scope_->join(self) == lowlevel::Wake::cancelled;
   if (cut_short) join_shielded(self);
   scope_->closed = true;

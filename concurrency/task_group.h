@@ -25,13 +25,13 @@ namespace detail {
 /// A scope that reacts to its children's failures.
 struct ASYNCIO_API GroupScope : Scope {
   explicit GroupScope(Scheduler& owner) noexcept;
-  /// Records a failure in the order of happening and cancels the rest.
+  /// Records a failure, in the order of happening, and cancels the rest.
   void fail(std::exception_ptr exception);
-  /// Throws ExceptionGroup with what failed, if anything did; once.
+  /// Throws an ExceptionGroup of the failures, if there are any; only once.
   void throw_failures();
-  /// Gives what nobody fetched to the loop's exception handler.
+  /// Passes failures that nobody fetched to the loop's exception handler.
   void report_failures() noexcept;
-  /// Has nobody to own it from here on: frees itself once it has ended.
+  /// Makes the scope own itself: it frees itself once it has ended.
   void outlive_owner() noexcept;
 
   std::vector<std::exception_ptr> failures;
@@ -41,45 +41,46 @@ struct ASYNCIO_API GroupScope : Scope {
 }  // namespace detail
 
 /// Owns the tasks spawned into it.  The first that fails cancels the others; wait_all() joins them
-/// all and throws every failure as one ExceptionGroup.  A child that is cancelled by itself is no
-/// failure.
+/// all and throws every failure as one ExceptionGroup.  A child that is cancelled on its own does
+/// not count as a failure.
 ///
-/// Used as an object it cannot interrupt its owner: it reports at wait_all().  run() is the nursery
-/// form, where a failing child also interrupts the body.  A group is cancelled and joined with the
-/// scope it was made in, at the latest; failures nobody fetched by then go to the loop's exception
-/// handler.
+/// A group that is an object cannot interrupt its owner: it reports at wait_all().  run() is the
+/// nursery form, where a failing child also interrupts the body.  A group is cancelled and joined
+/// with the scope it was made in, at the latest; failures nobody fetched by then go to the loop's
+/// exception handler.
 ///
 /// Threads: the loop's thread.
 class ASYNCIO_API ASYNCIO_API_STABLE TaskGroup {
  public:
   /// Throws: NotInTaskError outside a task.
   TaskGroup();
-  /// Cancels and joins what is left, whatever is pending for the caller.  Failures nobody fetched go
-  /// to the loop's exception handler.
+  /// Cancels and joins what is left, even if a cancel is pending for the caller.  Failures nobody
+  /// fetched go to the loop's exception handler.
   ~TaskGroup();
   TaskGroup(const TaskGroup&) = delete;
   TaskGroup& operator=(const TaskGroup&) = delete;
 
-  /// Runs `body(group)`, then joins every child; gives the body's result.
+  /// Runs `body(group)`, then joins every child and returns the body's result.
   ///
   /// A failing child makes the body's next suspending call throw Cancelled; a failing body cancels
   /// the children.
   /// Throws: ExceptionGroup with every failure, the body's own among them, in the order they
   /// happened; TaskCancelledException if cancel() interrupted the body; TimeoutException if the
-  /// deadline given to its scope did; Cancelled if the caller is being cancelled and nothing failed.
+  /// deadline given to its scope did; Cancelled if the caller is being cancelled and nothing
+  /// failed.
   template <class F>
   static auto run(F&& body) -> std::invoke_result_t<F&, TaskGroup&>;
 
   /// Starts a task in the group.
   /// Throws: InvalidStateError once the group is closed, has failed, or has been joined, or from
-  /// another thread; the body is destroyed then.
+  /// another thread; the body is then destroyed.
   template <std::invocable F>
   auto spawn(F&& body, std::string_view name = {}) -> Task<detail::BodyResult<F>> {
     check_open();
     return detail::spawn(*scope_, std::forward<F>(body), name, 0, TaskPriority::work);
   }
 
-  /// Joins every child, also those spawned meanwhile, and closes the group.
+  /// Joins every child, even those spawned meanwhile, and closes the group.
   /// Suspends: unless no child is alive.
   /// Cancels: the children are cancelled and joined first; a child's real failure wins over the
   /// cancel, which stays pending.
@@ -88,7 +89,7 @@ class ASYNCIO_API ASYNCIO_API_STABLE TaskGroup {
 
   /// Cancels every child.  Idempotent.  Suspends: never.
   void cancel(std::string_view reason = {});
-  /// Takes no more tasks from here on.
+  /// Makes the group take no more tasks.
   void close() noexcept { scope_->closed = true; }
 
   /// The children that are alive.
@@ -103,11 +104,11 @@ class ASYNCIO_API ASYNCIO_API_STABLE TaskGroup {
   explicit TaskGroup(Nursery);
   void check_open() const;
   void join_shielded(detail::TaskControl& self);
-  /// The nursery's end: joins, leaves, throws the failures.  Was the join cut short by a cancel from
-  /// outside?
+  /// Ends a nursery: joins, leaves, throws the failures.  Returns whether a cancel from outside cut
+  /// the join short.
   bool join_and_leave();
   void finish();
-  /// `interrupted`: the cancel that unwound the body, or null if it failed.
+  /// `interrupted` is the cancel that unwound the body, or null if the body failed.
   [[noreturn]] void finish_without_result(std::exception_ptr interrupted);
   void fail_body(std::exception_ptr exception);
 

@@ -8,9 +8,9 @@
 
 namespace asyncio {
 
-/// Runs `body` in this task, at most for `limit`, and gives its result.
+/// Runs `body` in this task, for at most `limit`, and returns its result.
 ///
-/// Zero or less: the first suspending call ends it; a body that never suspends completes.
+/// With zero or less, the first suspending call ends it; a body that never suspends completes.
 /// Throws: TimeoutException, after the body has unwound; otherwise as CancellationScope::run.
 template <DurationLike D, class F>
 decltype(auto) timeout(D limit, F&& body) {
@@ -18,15 +18,15 @@ decltype(auto) timeout(D limit, F&& body) {
                                 {.timeout = to_duration(limit), .name = "timeout"});
 }
 
-/// Runs `body` in this task with cancels from outside kept out; they show at the first suspending
+/// Runs `body` in this task with cancels from outside kept out; they arrive at the first suspending
 /// call after it.
 template <class F>
 decltype(auto) shield(F&& body) {
   return CancellationScope::run(std::forward<F>(body), {.shield = true, .name = "shield"});
 }
 
-/// A shield for cleanup that must not hang: as shield(), at most for `limit`.  Works in a destructor
-/// that runs by unwinding, too.
+/// A shield for cleanup that must not hang: as shield(), but for at most `limit`.  It works even in
+/// a destructor that runs during unwinding.
 /// Throws: TimeoutException, after the body has unwound.
 template <DurationLike D, class F>
 decltype(auto) shield_for(D limit, F&& body) {

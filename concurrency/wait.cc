@@ -83,8 +83,8 @@ struct CompletionOrder::Member : CompletionNode {
 };
 
 CompletionOrder::CompletionOrder(std::vector<TaskControl*> inputs) : inputs_(std::move(inputs)) {
-  // Here, not before each wait: that would make n waits cost n times n.  A member that comes to await
-  // this task later is told so itself.
+  // Checked here, not before each wait, which would make n waits cost n times n.  A member that
+  // awaits this task later gets the error itself.
   if (TaskControl* self = current_task_control()) {
     check_awaitable(*self, {inputs_.data(), inputs_.size()}, "as_completed");
   }

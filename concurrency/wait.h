@@ -1,4 +1,4 @@
-// wait() and as_completed(): several tasks, without cancelling any.
+// wait() and as_completed(): waiting for several tasks without cancelling any.
 #pragma once
 
 #include <cstddef>
@@ -21,7 +21,7 @@ enum class ReturnWhen : std::uint8_t {
   all_completed,
 };
 
-/// What wait() gives, each in input order.
+/// What wait() returns, each list in input order.
 template <class T>
 struct WaitResult {
   std::vector<Task<T>> done;
@@ -42,7 +42,7 @@ class ASYNCIO_API CompletionOrder {
   CompletionOrder(const CompletionOrder&) = delete;
   CompletionOrder& operator=(const CompletionOrder&) = delete;
 
-  /// Index of the next input to have ended.  Suspends until there is one.
+  /// Returns the index of the next input to have ended.  Suspends until there is one.
   /// Requires: fewer calls than inputs.
   std::size_t next();
 
@@ -55,11 +55,11 @@ class ASYNCIO_API CompletionOrder {
 };
 }  // namespace detail
 
-/// Waits until `when` holds; cancels nothing, also when the caller is cancelled.
+/// Waits until `when` holds.  Cancels nothing, even if the caller is cancelled.
 /// Suspends: unless it holds already.
 /// Cancels: Cancelled; the tasks go on.
-/// Throws: std::invalid_argument for no tasks; DeadlockError; InvalidStateError for a task of another
-/// loop; NotInTaskError.
+/// Throws: std::invalid_argument for no tasks; DeadlockError; InvalidStateError for a task of
+/// another loop; NotInTaskError.
 template <class T>
 WaitResult<T> wait(std::vector<Task<T>> tasks, ReturnWhen when = ReturnWhen::all_completed) {
   std::vector<detail::TaskControl*> inputs;
@@ -76,7 +76,7 @@ WaitResult<T> wait(std::vector<Task<T>> tasks, ReturnWhen when = ReturnWhen::all
 /// The tasks, as a range, in the order they end:
 /// `for (Task<int> task : as_completed(std::move(tasks))) use(await(task));`
 ///
-/// One pass.  Going on to the next one suspends until it has ended.
+/// The range allows one pass.  Stepping to the next task suspends until it has ended.
 template <class T>
 class AsCompleted {
  public:
@@ -125,8 +125,8 @@ class AsCompleted {
   std::unique_ptr<detail::CompletionOrder> order_;
 };
 
-/// Throws: DeadlockError if the caller is among them, or awaited by one; InvalidStateError for a task
-/// of another loop.
+/// Throws: DeadlockError if the caller is among the tasks, or if one of them awaits it;
+/// InvalidStateError for a task of another loop.
 template <class T>
 AsCompleted<T> as_completed(std::vector<Task<T>> tasks) {
   return AsCompleted<T>{std::move(tasks)};

@@ -32,8 +32,8 @@ void wait_for_task(TaskControl& target, Duration limit) {
   }
   self.checked(outcome);
   if (target.state() != TaskState::cancelled) return;
-  lowlevel::enter("wait_for");   // cancelled while it joined: that comes first
-  if (cancelled_before) return;  // for the first reason, which its result tells
+  lowlevel::enter("wait_for");   // a cancel during the join comes first
+  if (cancelled_before) return;  // the first reason stays, and the result tells it
   std::ostringstream message;
   message << "wait_for: task '" << target.display_name() << "' did not end within "
           << std::chrono::duration<double>(limit).count() << " s";

@@ -12,11 +12,10 @@
 namespace asyncio {
 namespace detail {
 
-/// Joins `target`; cancels it when `limit` has passed, or when the caller is cancelled, and joins it
-/// all the same.
+/// Joins `target`.  When `limit` has passed or the caller is cancelled, cancels it first.
 /// Throws: TimeoutException if it ended cancelled because the time ran out; Cancelled.
 ASYNCIO_API void wait_for_task(TaskControl& target, Duration limit);
-/// The result of a task that has ended: a copy, or moved out of an rvalue.  No checkpoint.
+/// Returns the result of a task that has ended: a copy, or moved out of an rvalue.  No checkpoint.
 template <class T>
 T ended_result(const Task<T>& task) {
   check_result(task.control());
@@ -28,7 +27,8 @@ T ended_result(Task<T>&& task) {
   return task.typed_control().value.take();
 }
 
-/// Before a callable becomes a task.  Throws Cancelled; TimeoutException if it has no time at all.
+/// To be called before a callable becomes a task.  Throws Cancelled; TimeoutException if it has no
+/// time at all.
 ASYNCIO_API void check_has_time(Duration limit);
 
 template <class A>
@@ -38,10 +38,11 @@ struct IsTask<Task<T>> : std::true_type {};
 
 }  // namespace detail
 
-/// Waits for a task, or runs a callable as a child task, at most for `limit`, and gives the result.
+/// Waits for a task, or runs a callable as a child task, for at most `limit`, and returns the
+/// result.
 ///
-/// When the time runs out the task is cancelled and waited for; if it ends with a value all the
-/// same, that is returned, and if it fails, that is thrown.  A task that has ended is never late; a
+/// When the time runs out, the task is cancelled and joined.  If it still ends with a value, that
+/// is returned; if it fails, the failure is thrown.  A task that has ended is never late.  A
 /// callable with no time at all never runs, nor does one whose caller is already cancelled.
 /// Suspends: unless the task has ended.
 /// Cancels: the task is cancelled and joined, then Cancelled goes on.

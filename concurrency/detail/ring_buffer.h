@@ -1,6 +1,7 @@
 // A first-in, first-out buffer that keeps its memory: a queue in use allocates nothing.
 //
-// A value's destructor is anybody's code, and may come back here: values leave before they are destroyed.
+// A value's destructor is user code and may call back into the buffer, so values leave it before
+// they are destroyed.
 #pragma once
 
 #include <cstddef>

@@ -13,7 +13,7 @@ struct TaskSetWaiter : lowlevel::Waiter {
   TaskSetWaiter(const lowlevel::WaitReason& why, const std::vector<TaskControl*>& tasks) noexcept
       : Waiter(why), set{tasks.data(), tasks.size()} {}
 
-  /// The reason of such a wait, with its way to be undone.
+  /// The reason for such a wait; `abort` undoes it.
   static constexpr lowlevel::WaitReason reason_with(bool (*abort)(Waiter&) noexcept) noexcept {
     return {.what = "tasks",
             .abort = abort,
