@@ -17,7 +17,7 @@ struct TaskEvent {
   enum class Type : std::uint8_t { created, started, completed, failed, cancelled };
   Type type;
   AnyTask task;
-  std::exception_ptr exception;  ///< of a failed task, else null
+  std::exception_ptr exception;  ///< the failure of a failed task, else null
   TimePoint time;
 };
 
@@ -32,7 +32,7 @@ struct ResourceEvent {
   enum class Type : std::uint8_t { added, closed, failed };
   Type type;
   const AsyncResource* resource;  ///< valid during the call
-  std::exception_ptr exception;   ///< of a failed close, else null
+  std::exception_ptr exception;   ///< the failure of a failed close, else null
   TimePoint time;
 };
 

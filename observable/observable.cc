@@ -31,7 +31,7 @@ struct Shared {
   std::mutex mutex;
   std::shared_ptr<const Observers> observers = std::make_shared<Observers>();
 };
-// Leaked on purpose: loops of other threads may tell while statics are destroyed.
+// Leaked on purpose: loops on other threads may report events while statics are destroyed.
 Shared& shared() {
   static auto* instance = new Shared;
   return *instance;
@@ -81,11 +81,12 @@ void on_resource(const AsyncResource& resource, detail::ResourceMoment moment,
 
 constexpr detail::ObservationHooks hooks{&on_task, &on_scope, &on_resource};
 
-// Copy on write: a round of telling goes on with the list it began with, less what is removed.
+// Copy on write: an event in progress goes on with the list it began with, except for what is
+// removed.
 template <class Change>
 void change_observers(Change&& change) {
   auto next = std::make_shared<Observers>();
-  std::shared_ptr<const Observers> dropped;  // goes after the lock: destructors may come back here
+  std::shared_ptr<const Observers> dropped;  // destroyed after the lock: destructors may call back
   const std::lock_guard lock{shared().mutex};
   *next = *shared().observers;
   change(*next);

@@ -1,4 +1,4 @@
-// Observable: the list of observers, one a process.
+// Observable: the list of observers, one per process.
 #pragma once
 
 #include <memory>
@@ -8,17 +8,18 @@
 
 namespace asyncio {
 
-/// Off while it has no observer: every event then costs one load and one branch.
+/// It is off while it has no observer: every event then costs one load and one branch.
 /// Threads: any.
 class ASYNCIO_API Observable {
  public:
   static Observable& instance();
 
-  /// Adding one twice is once.  It hears of the next event first, not of one that is being told.
+  /// Adds an observer; adding it twice is the same as once.  It hears of events from the next one
+  /// on, not of one that is being reported.
   /// Throws: std::invalid_argument for null.
   void add_observer(std::shared_ptr<Observer> observer);
-  /// False if it was not there.  On the thread that removes it, it hears no more, even of an event
-  /// that is being told; a call in progress on another thread goes on.
+  /// Returns false if it was not there.  On the removing thread it hears no more, not even of an
+  /// event that is being reported; a call in progress on another thread goes on.
   bool remove_observer(const std::shared_ptr<Observer>& observer);
   void clear_observers();
   /// Is anybody listening?

@@ -29,7 +29,7 @@ struct Registry {
   ResourceStats figures;
 };
 
-// Shared with the scopes that hold something: a loop may go after the thread's own variables.
+// Shared with the scopes that hold something: a loop may be destroyed after the thread's variables.
 const std::shared_ptr<Registry>& registry() {
   thread_local const auto instance = std::make_shared<Registry>();
   return instance;
@@ -37,7 +37,7 @@ const std::shared_ptr<Registry>& registry() {
 
 // What one scope holds; lives in Scope::resources.
 struct Holdings {
-  ~Holdings() {  // a scope that went without being left
+  ~Holdings() {  // a scope that was destroyed without being left
     for (auto& resource : open) {
       --known->figures.open;
       known->holders.erase(resource.get());
@@ -55,8 +55,8 @@ std::shared_ptr<Holdings> holdings_of(const detail::Scope& scope) noexcept {
   return std::static_pointer_cast<Holdings>(scope.resources);
 }
 
-// Cancels are kept out by a shield, inside which timeouts of its own work, and which also owns and
-// ends what tasks it starts: the resource's scope may be past that.
+// A shield keeps cancels out.  Timeouts inside it work, and it owns and ends the tasks that close()
+// starts, for which the resource's scope may be too far gone.
 void close_shielded(detail::TaskControl& self, AsyncResource& resource) {
   struct Lifted {
     detail::TaskControl& task;
@@ -68,7 +68,7 @@ void close_shielded(detail::TaskControl& self, AsyncResource& resource) {
 }
 
 std::size_t close_all(detail::TaskControl& self, detail::Scope& scope, bool cancelled) {
-  // Kept, for while a close() is suspended a scope of another task may end.
+  // Kept alive: while a close() is suspended, a scope of another task may end.
   const std::shared_ptr<Holdings> holdings = holdings_of(scope);
   const std::string where = scope.name.empty() ? "" : " in scope '" + scope.name + "'";
   Registry& known = *holdings->known;

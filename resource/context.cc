@@ -10,7 +10,7 @@
 namespace asyncio {
 namespace {
 
-// Values are shared between all who see them, so that no snapshot ever copies one.
+// Values are shared between all contexts that see them, so that no snapshot ever copies one.
 using Value = std::shared_ptr<const std::any>;
 using Values = std::map<std::string, Value, std::less<>>;
 
@@ -37,7 +37,8 @@ struct Snapshot {
   }
 };
 
-// Generations of tasks that each set something would make an endless chain: it is merged now and then.
+// Generations of tasks that each set something would make an endless chain, so it is merged now and
+// then.
 constexpr int longest_chain = 16;
 
 // Several tasks share one as long as it has no values of its own.
@@ -54,7 +55,8 @@ class Context final : public detail::ContextBase, public std::enable_shared_from
     return heir_;
   }
 
-  /// One for a single task, that sees the same.  Requires: no values of its own.
+  /// Returns a context for a single task that sees the same values.  Requires: no values of its
+  /// own.
   std::shared_ptr<Context> unshared() const { return std::make_shared<Context>(inherited_); }
 
   const std::any* find(std::string_view key) const {
@@ -90,7 +92,7 @@ class Context final : public detail::ContextBase, public std::enable_shared_from
  private:
   std::shared_ptr<Values> own_;
   std::shared_ptr<const Snapshot> inherited_;
-  std::shared_ptr<Context> heir_;  // what children inherit; made of own_, which is frozen then
+  std::shared_ptr<Context> heir_;  // what children inherit; made of own_, which is then frozen
 };
 
 detail::TaskControl& task_or_throw(const char* call) {
@@ -123,7 +125,7 @@ Value own_value_of(const detail::TaskControl& task, std::string_view key) {
   return found == context->own_or_null()->end() ? nullptr : found->second;
 }
 
-// What a change drops goes last: its destructor may be anybody's, and may come back here.
+// What a change drops is destroyed last: its destructor is user code, and may call back.
 void put(detail::TaskControl& task, std::string_view key, Value value) {
   const Value dropped = std::exchange(
       own_values_of(task).try_emplace(std::string{key}).first->second, std::move(value));

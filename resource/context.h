@@ -16,7 +16,7 @@
 
 namespace asyncio {
 
-/// A context value has another type than was asked for; what() names the key and both types.
+/// A context value is not of the type asked for; what() names the key and both types.
 class ASYNCIO_API ContextTypeError : public std::bad_any_cast {
  public:
   ContextTypeError(const char* call, std::string_view key, const std::type_info& held,
@@ -33,7 +33,7 @@ namespace detail {
 /// What one ContextVar::set() replaced.
 struct ContextToken {
   std::string key;
-  std::uint64_t task;                        ///< id of the task that set
+  std::uint64_t task;                        ///< id of the task that called set()
   std::shared_ptr<const std::any> previous;  ///< the task's own value, or null
   mutable bool used = false;
 };
@@ -61,12 +61,12 @@ T typed_context(std::string_view key, T fallback, const char* call) {
 }  // namespace detail
 
 /// Sets a value of the current task.  Tasks it creates from now on inherit it; what they set stays
-/// theirs, and what is set here later does not reach them.
+/// their own, and what is set here later does not reach them.
 /// Suspends: never (none of these functions does).
 /// Throws: NotInTaskError outside a task (as all of these functions).
-/// Cost: O(log n).  The first change after a task was created is O(n) of the maker's own values,
-/// and so is one in sixteen generations of tasks that each set something; no value is copied.
-/// Creating a task costs nothing more for its context, however large.
+/// Cost: O(log n).  The first change after creating a task is O(n) in the current task's own
+/// values, and so is one in sixteen generations of tasks that each set something; no value is
+/// copied.  Creating a task costs no more with a context, however large.
 ASYNCIO_API ASYNCIO_API_STABLE void set_context(std::string_view key, std::any value);
 
 /// Likewise for a value of any copyable type; text, such as a literal, becomes a std::string.
@@ -133,7 +133,7 @@ class ContextVar {
   Token set(T value) const {
     return Token{detail::replace_context(name_, std::any{std::move(value)})};
   }
-  /// Puts back what the set() that gave `token` replaced.
+  /// Puts back what was replaced by the set() that returned `token`.
   /// Throws: std::invalid_argument for a token of another variable; InvalidStateError for one that
   /// was used before, or in another task.
   void reset(const Token& token) const { detail::restore_context(name_, token.token_); }
