@@ -14,15 +14,16 @@ namespace asyncio {
 /// A backend that lives in `host`, for an EventLoop:
 /// `EventLoop loop{attach(ev_default_loop(0))};`
 ///
-/// The host calls ev_run, as ever; ready tasks run in its turns, before it blocks, each time for about
-/// `options.budget`.  As long as something of ours could still happen (a task is alive, a callback or
-/// timer is set, a LoopHandle is held) ev_run goes on; an idle guest has no watcher that could keep
-/// or wake it.  EventLoop::shutdown() ends the tasks and leaves the host; so does the destructor, and
-/// so does ev_loop_destroy(host), after which tasks wait for shutdown().
+/// The host calls ev_run as before.  Ready tasks run in its turns, before it blocks, each time for
+/// about `options.budget`.  As long as something of the guest's could still happen (a task is
+/// alive, a callback or timer is set, a LoopHandle is held), ev_run goes on; an idle guest has no
+/// watcher that could keep or wake it.  EventLoop::shutdown() ends the tasks and leaves the host;
+/// so does the destructor, and so does ev_loop_destroy(host), after which tasks wait for
+/// shutdown().
 ///
-/// In each turn the host's watchers come first: ours have the priority EV_MINPRI.  The descriptors
-/// that tasks wait on may be watched by the host too.  Signals, SIGCHLD and ev_break stay the host's.
-/// After a fork the child calls ev_loop_fork(host) and EventLoop::after_fork().
+/// In each turn the host's watchers come first: the guest's have the priority EV_MINPRI.  The host
+/// may watch descriptors that tasks wait on.  Signals, SIGCHLD and ev_break stay the host's.  After
+/// a fork the child calls ev_loop_fork(host) and EventLoop::after_fork().
 /// Throws: std::invalid_argument for null; BackendError.
 /// Threads: the one that runs `host`.
 ASYNCIO_API std::unique_ptr<EventLoopInterface> attach(struct ev_loop* host,

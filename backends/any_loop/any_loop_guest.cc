@@ -1,12 +1,13 @@
 // The guest of a host of any kind, which watches one descriptor.
 //
-// That descriptor is an epoll set of two members: the set of what our tasks wait for, and a bell (an
-// eventfd) that is rung for work that no descriptor tells of.  Facts about epoll that shape this file:
+// That descriptor is an epoll set of two members: the set of what our tasks wait for, and a bell
+// (an eventfd) that is rung for work that shows on no descriptor.  Facts about epoll that shape
+// this file:
 //  * A set is readable while one of its members is ready, and may be a member itself.  So the inner
-//    one can be made anew without the host's noticing, whose own loop may be an epoll set that would
-//    forget a descriptor that was closed.
-//  * A closed descriptor leaves the set by itself, unless a duplicate lives on: then it stays, and no
-//    call can name it any more.  The runtime notices and has the set made anew.
+//    set can be made anew unnoticed by the host, whose own loop may be an epoll set that would
+//    forget a closed descriptor.
+//  * A closed descriptor leaves the set by itself, unless a duplicate lives on: then it stays, and
+//    no call can name it any more.  The runtime notices, and the set is made anew.
 //  * After a fork both processes have the same sets, and each would change the other's.
 #include <asyncio/backends/any_loop.h>
 
@@ -40,7 +41,7 @@ std::uint32_t to_epoll(Interest interest) noexcept {
          (any(interest & Interest::write) ? EPOLLOUT : 0U);
 }
 
-/// An error or a hang-up counts as both directions: whoever waits must wake up and find out.
+/// An error or a hang-up counts as both directions: every waiter must wake up and find out.
 Interest from_epoll(std::uint32_t events) noexcept {
   const bool both = (events & (EPOLLERR | EPOLLHUP)) != 0;
   return (both || (events & EPOLLIN) != 0 ? Interest::read : Interest::none) |
@@ -78,7 +79,7 @@ void add_member(const OwnedFd& set, const OwnedFd& member) {
                      std::generic_category().message(errno));
 }
 
-constexpr int most_events = 256;  // of one look; the others are told of in the next
+constexpr int most_events = 256;  // per look; the rest are reported in the next
 
 class AnyLoopGuest final : public EventLoopInterface {
  public:
@@ -99,7 +100,7 @@ class AnyLoopGuest final : public EventLoopInterface {
     if (!any(wanted)) {
       if (index >= watched_.size() || !any(watched_[index])) return 0;
       watched_[index] = Interest::none;
-      ::epoll_ctl(ours_.get(), EPOLL_CTL_DEL, fd, nullptr);  // in vain if it is closed already
+      ::epoll_ctl(ours_.get(), EPOLL_CTL_DEL, fd, nullptr);  // fails harmlessly if it is closed
       return 0;
     }
     if (index >= watched_.size()) {
@@ -116,8 +117,8 @@ class AnyLoopGuest final : public EventLoopInterface {
     return error;
   }
 
-  // The number may stand for another file by now: then it is in the set although we think not, or
-  // the other way round.
+  // The number may stand for another file by now: then it is in the set although we think it is
+  // not, or the other way round.
   int tell_kernel(int fd, Interest wanted, bool known) noexcept {
     epoll_event event{to_epoll(wanted), {.fd = fd}};
     if (::epoll_ctl(ours_.get(), known ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, fd, &event) == 0) return 0;
@@ -135,7 +136,7 @@ class AnyLoopGuest final : public EventLoopInterface {
     for (const int fd : gone_) {
       if (!any(watched_[static_cast<std::size_t>(fd)])) sink.dead(fd);
     }
-    gone_.clear();  // but its room stays: there must be some when there is no memory
+    gone_.clear();  // its capacity stays, for when there is no memory
     const int timeout = guest_ ? 0 : timeout_in_ms(until);
     const int found = ::epoll_wait(ours_.get(), events_.data(), most_events, timeout);
     if (found < 0 && errno != EINTR) {
@@ -158,7 +159,7 @@ class AnyLoopGuest final : public EventLoopInterface {
 
   void after_fork() override {
     OwnedFd ours = make_set();
-    if (::getpid() != process_) {  // else only our own set holds what cannot be named
+    if (::getpid() != process_) {  // otherwise only our own set has to be replaced
       OwnedFd hosts = make_set();
       OwnedFd bell = make_bell();
       add_member(hosts, bell);
@@ -169,7 +170,7 @@ class AnyLoopGuest final : public EventLoopInterface {
       work_arrived();  // the host's new watch must not miss what the old one was rung for
     }
     if (guest_) add_member(hosts_, ours);
-    ours_ = std::move(ours);  // the old one leaves the host's by being closed
+    ours_ = std::move(ours);  // closing the old one takes it out of the host's
     for (std::size_t index = 0; index < watched_.size(); ++index) {
       if (!any(watched_[index])) continue;
       const int fd = static_cast<int>(index);
@@ -198,7 +199,7 @@ class AnyLoopGuest final : public EventLoopInterface {
   bool guest_ = true;  ///< until detach()
   ::pid_t process_ = ::getpid();
   std::vector<Interest> watched_;  ///< by descriptor
-  std::vector<int> gone_;          ///< that could not be told to a new set; with room for all
+  std::vector<int> gone_;          ///< could not be added to a new set; with room for all
   std::array<epoll_event, most_events> events_;
 };
 

@@ -1,38 +1,40 @@
 // The libev backend, "ev".
 //
-// Facts about libev that shape this file (4.33; its epoll mechanism unless LIBEV_FLAGS, which libev
-// itself reads and ignores in a setuid program, asks for another):
+// Facts about libev that shape this file (4.33, with its epoll mechanism; LIBEV_FLAGS can ask for
+// another, and libev ignores it in a setuid program):
 //  * Changes are collected and told to the kernel at the start of the next ev_run, one epoll_ctl
 //    for each changed descriptor.  A stop is not told: a late event for it is dropped and costs one
 //    epoll_ctl then.  Stopping and starting with the same mask is a change only after ev_io_set.
-//  * At that moment a descriptor that is closed is an assert(), and Debian's libev has asserts on:
-//    the whole process would abort because a task closed its socket between watch() and wait().  So
+//  * At that moment a closed descriptor fails an assert(), and Debian's libev has asserts on: the
+//    whole process would abort because a task closed its socket between watch() and wait().  So
 //    what has changed is checked before every ev_run; see drop_closed_changes().
 //  * An event with an old generation number (the descriptor was closed while a duplicate lives on,
-//    and its number used again) makes libev rebuild its whole epoll set, telling every descriptor
-//    anew: the same assert again.  Before that, and after a fork, it calls fork watchers.  Ours
-//    does the check for all, and leaves ev_run by ev_break if it had something to report.
-//  * ev_run returns at once if no watcher is active.  The fork watcher is always active, so a wait
-//    for ever with nothing watched does wait.
-//  * A wait lasts 59.7 s at the most (libev looks for jumps of the wall clock): early, allowed.
+//    and its number used again) makes libev rebuild its whole epoll set and add every descriptor
+//    anew, with the same assert.  Before that, and after a fork, it calls fork watchers.  Ours
+//    checks all descriptors, and leaves ev_run by ev_break if it had something to report.
+//  * ev_run returns at once if no watcher is active.  The fork watcher is always active, so an
+//    unbounded wait with nothing watched does wait.
+//  * A wait lasts at most 59.7 s (libev looks for jumps of the wall clock).  Ending early is
+//    allowed.
 //  * Timers count from libev's cached time, which may be as old as the previous ev_run, and waits
 //    are in whole milliseconds.  So a bounded wait refreshes that time and rounds up by itself.
 //  * For what the kernel refuses for other reasons (ENOSPC: max_user_watches) libev calls back with
 //    EV_ERROR, but only after it has waited: within a minute on an idle loop.
-//  * If epoll_wait itself fails, libev aborts the process.  The hook against that is one for the
-//    whole process, and belongs to the program, not to us.
-//  * ev_loop_destroy closes the epoll descriptor and touches nothing it had in it.
+//  * If epoll_wait itself fails, libev aborts the process.  The hook against that is process-wide,
+//    so it belongs to the program, not to us.
+//  * ev_loop_destroy closes the epoll descriptor and touches none of its members.
 // As the guest of a host's loop the watchers are the same, and the host calls ev_run.  Then:
 //  * A prepare watcher runs tasks before the host blocks; while work is left, an idle watcher keeps
 //    it from blocking.  Both are there only while there is work: an idle guest costs nothing.
-//  * ev_run lists all prepare watchers before it calls the first.  What one of the host's starts is
-//    for the next turn, which the idle watcher brings about.
-//  * An idle watcher is called when nothing of its priority or higher is pending.  Ours have the
+//  * ev_run lists all prepare watchers before it calls the first.  A watcher that one of the host's
+//    starts is called in the next turn, which the idle watcher brings about.
+//  * An idle watcher is called when nothing of its priority or higher is pending.  Ours has the
 //    lowest, so that busy tasks do not starve the idle watchers of the host.
-//  * ev_run calls prepare watchers before it tells the kernel of changes, so the check of what is
-//    closed comes in time there, after the tasks have run.  Whether it got to telling is seen by the
-//    count of its iterations: a prepare watcher of the host's may end the run before.
-//  * ev_loop_destroy calls cleanup watchers: that is how a host that goes first is noticed.
+//  * ev_run calls prepare watchers before it tells the kernel of changes, so checking there for
+//    closed descriptors, after the tasks have run, is in time.  A prepare watcher of the host's may
+//    end the run before that; the iteration count shows whether it did.
+//  * ev_loop_destroy calls cleanup watchers: that is how we notice that the host is destroyed
+//    first.
 #include <asyncio/backends/libev.h>
 #include <asyncio/core/backend_registry.h>
 
@@ -89,7 +91,7 @@ class LibevBackend final : public EventLoopInterface {
     ev_fork_start(loop_, &rebuild_);
   }
 
-  /// The guest of `host`.  A loop of its own is made ready for when it leaves: that must not fail.
+  /// Makes the guest of `host`.  Its own loop is made now, because leaving the host must not fail.
   LibevBackend(struct ev_loop* host, const AttachOptions& options)
       : EventLoopInterface("ev", Precision::coarse, Driver::host),
         own_(make_loop()),
@@ -98,14 +100,14 @@ class LibevBackend final : public EventLoopInterface {
     loop_ = host;
     init();
     ev_fork_start(host, &rebuild_);
-    ev_unref(host);                     // it alone must not keep ev_run from ending
-    ev_cleanup_start(host, &cleanup_);  // which holds nothing by itself
+    ev_unref(host);                     // rebuild_ alone must not keep ev_run from ending
+    ev_cleanup_start(host, &cleanup_);  // a cleanup watcher does not keep ev_run
   }
 
   ~LibevBackend() override { detach(); }
 
  private:
-  /// The one watcher of a descriptor; it never moves, libev keeps its address.
+  /// The one watcher of a descriptor.  It never moves, because libev keeps its address.
   struct Watch {
     ev_io io;
     bool changed = false;  // listed in changed_
@@ -135,17 +137,17 @@ class LibevBackend final : public EventLoopInterface {
     ev_run(loop_, blocks(until) ? EVRUN_ONCE : EVRUN_NOWAIT);
   }
 
-  // Taken up by the next ev_run.  Until then a change is only noted, so nothing reaches the parent.
-  // A host's loop is the host's to treat likewise.
+  // The next ev_run does the work.  Until then a change is only noted, so nothing reaches the
+  // parent.  A host does the same for its own loop.
   void after_fork() override { ev_loop_fork(own_.get()); }
 
   void work_arrived() noexcept override {
     if (host_ == nullptr) return;
     ev_prepare_start(host_, &prepare_);
-    ev_idle_start(host_, &idle_);  // should the host be among its prepare watchers just now
+    ev_idle_start(host_, &idle_);  // in case the host is running its prepare watchers
   }
 
-  /// Moves the watchers over to the loop of its own.
+  /// Moves the watchers over to our own loop.
   void detach() noexcept override {
     if (host_ == nullptr) return;
     struct ev_loop* host = std::exchange(host_, nullptr);
@@ -156,7 +158,7 @@ class LibevBackend final : public EventLoopInterface {
     ev_cleanup_stop(host, &cleanup_);
     loop_ = own_.get();
     ev_fork_start(loop_, &rebuild_);
-    ev_loop_fork(loop_);  // for the check of all: what is unwound now closes what it has
+    ev_loop_fork(loop_);  // checks all: tasks that are unwound now close descriptors
     for (const auto& entry : watches_) {
       if (entry == nullptr || !ev_is_active(&entry->io)) continue;
       ev_io_stop(host, &entry->io);
@@ -199,7 +201,7 @@ class LibevBackend final : public EventLoopInterface {
     return entry;
   }
 
-  /// Stops the watcher if it is active on a closed descriptor, and says so.
+  /// Stops the watcher if it is active on a closed descriptor.  Returns whether it did.
   bool drop_closed(Watch& entry, ReadySink& sink) {
     const int fd = entry.io.fd;
     if (!ev_is_active(&entry.io) || !is_closed(fd)) return false;
@@ -215,14 +217,15 @@ class LibevBackend final : public EventLoopInterface {
     return dropped;
   }
 
-  /// Each run of the native loop tells them before it counts itself.
+  /// Forgets changes that a run of the native loop has told the kernel, which it does before it
+  /// counts itself.
   void forget_told_changes() noexcept {
     if (std::exchange(changed_in_, ev_iteration(loop_)) == ev_iteration(loop_)) return;
     for (const int fd : changed_) find(fd)->changed = false;
     changed_.clear();
   }
 
-  /// Whether to block, with the timer set to end that.
+  /// Returns whether to block, with the timer set to end the wait.
   bool blocks(TimePoint until) {
     if (until == TimePoint::max()) {
       ev_timer_stop(loop_, &timer_);
@@ -232,7 +235,7 @@ class LibevBackend final : public EventLoopInterface {
     if (until == timer_until_ && ev_is_active(&timer_)) return true;
     const TimePoint now = Clock::now();
     if (until <= now) return false;
-    // A day at the most: the wait may end early, and a double must not lose the milliseconds.
+    // At most a day: the wait may end early, and a double must not lose the milliseconds.
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(
         std::min<Duration>(until - now, std::chrono::hours(24)));
     ev_now_update(loop_);
@@ -255,24 +258,24 @@ class LibevBackend final : public EventLoopInterface {
   }
 
   static void on_timer(struct ev_loop* /*loop*/, ev_timer* /*timer*/, int /*events*/) noexcept {
-    // That it fired has ended the wait.
+    // Its firing has ended the wait.
   }
 
   static void on_prepare(struct ev_loop* host, ev_prepare* watcher, int /*events*/) noexcept {
     auto& self = *static_cast<LibevBackend*>(watcher->data);
     const bool work = self.process(self.budget_);
-    if (self.host_ == nullptr) return;  // it has been shut down in there
+    if (self.host_ == nullptr) return;  // the loop was shut down in there
     if (work) {
-      self.work_arrived();  // a task may have run the host, whose turns in there stopped both
+      self.work_arrived();  // both may be stopped: a task may have run the host in there
     } else {
       ev_idle_stop(host, &self.idle_);
       ev_prepare_stop(host, &self.prepare_);
     }
-    self.drop_closed_changes(*self.sink_);  // the last callback may have closed one
+    self.drop_closed_changes(*self.sink_);  // the last callback may have closed a descriptor
   }
 
   static void on_idle(struct ev_loop* /*loop*/, ev_idle* /*idle*/, int /*events*/) noexcept {
-    // That it is active keeps the host from blocking.
+    // Its being active keeps the host from blocking.
   }
 
   static void on_cleanup(struct ev_loop* /*host*/, ev_cleanup* watcher, int /*events*/) noexcept {
@@ -286,7 +289,7 @@ class LibevBackend final : public EventLoopInterface {
       if (entry != nullptr) dropped |= self.drop_closed(*entry, *self.sink_);
     }
     if (self.sink_ != nullptr) self.sink_->rebuilt();
-    // The rebuild then belongs to the next ev_run.  A host's is not for us to end.
+    // The next ev_run then does the rebuild.  A host's run is not ours to end.
     if (dropped && self.host_ == nullptr) ev_break(loop, EVBREAK_ONE);
   }
 
@@ -294,7 +297,7 @@ class LibevBackend final : public EventLoopInterface {
   TimePoint timer_until_;  // what timer_ was set for, while it is active
   ev_fork rebuild_;
   std::vector<std::unique_ptr<Watch>> watches_;  // by descriptor
-  std::vector<int> changed_;                     // descriptors watched anew, not told to the kernel
+  std::vector<int> changed_;                     // descriptors to tell the kernel of
   unsigned changed_in_ = 0;                      // the iteration of the native loop since when
   ReadySink* sink_ = nullptr;
 
@@ -303,9 +306,9 @@ class LibevBackend final : public EventLoopInterface {
   ev_idle idle_;
   ev_cleanup cleanup_;
 
-  LoopPointer own_;                 // goes before the watchers it knows
-  struct ev_loop* host_ = nullptr;  // until it has left
-  struct ev_loop* loop_ = nullptr;  // the one of the two that the watchers are in
+  LoopPointer own_;                 // destroyed before the watchers it knows
+  struct ev_loop* host_ = nullptr;  // null once the guest has left
+  struct ev_loop* loop_ = nullptr;  // own_ or host_: the one that has the watchers
   Duration budget_{};
 };
 

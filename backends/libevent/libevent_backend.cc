@@ -1,40 +1,40 @@
 // The libevent backend, "event".
 //
 // Facts about libevent that shape this file (2.1.12, its epoll mechanism):
-//  * event_add and event_del tell the kernel at once: one epoll_ctl each, none between.  So one
-//    persistent event for each descriptor, and errors come back from watch() (with a line of
-//    libevent's on stderr, whose only switch is one for the whole process).
+//  * event_add and event_del tell the kernel at once: one epoll_ctl each, and none in between.  So
+//    there is one persistent event for each descriptor, and watch() returns errors (libevent also
+//    prints a line on stderr, which only a process-wide switch could suppress).
 //  * The batching variant, "changelist", loses those errors and is unsafe with dup().  An
-//    environment variable could turn it on, or turn epoll off; select and poll in libevent lack
-//    half of what we promise.  Hence IGNORE_ENV, and O1, a feature that only epoll has here.
+//    environment variable could turn it on, or turn epoll off; libevent's select and poll lack half
+//    of what we promise.  Hence IGNORE_ENV, and O1, a feature that only epoll has here.
 //  * An event_del for a descriptor that is closed, or whose number names another file by now, fails
 //    quietly.  That is what makes "watch it anew" work as event_del, event_add.
 //  * EVLOOP_ONCE loops inside until some event was active: a signal alone does not end it, nor does
-//    what the kernel reports of a descriptor without event.  A descriptor that was closed first and
-//    unwatched then may still be reported, if a duplicate of it lives on, and no system call can
-//    end that: event_base_loop would spin.  So such an event is left in place, as a ghost: if it
-//    ever shows up, a new epoll set is made.
-//  * EVLOOP_NONBLOCK without EVLOOP_ONCE loops as long as anything is ready.  So both, for a poll.
+//    what the kernel reports for a descriptor without an event.  A descriptor that was first closed
+//    and then unwatched may still be reported, if a duplicate of it lives on, and no system call
+//    can end that: event_base_loop would spin.  So such an event is left in place, as a ghost: if
+//    it ever shows up, a new epoll set is made.
+//  * EVLOOP_NONBLOCK without EVLOOP_ONCE loops as long as anything is ready.  So a poll uses both.
 //  * With no event at all event_base_loop returns 1 at once; EVLOOP_NO_EXIT_ON_EMPTY makes it wait.
 //  * The default clock is CLOCK_MONOTONIC_COARSE, behind by up to a tick of 1 to 10 ms: a timer may
-//    fire that much early.  The precise clock costs a system call more for every wait.  So timers
+//    fire that much early.  The precise clock costs one more system call for every wait.  So timers
 //    here get one tick added.
 //  * libev's library exports an imitation of event_add, event_base_loop and others.  If it comes
 //    first in the order of linking, libevent's own calls end there too, and crash.  Our build puts
 //    libevent first; a program that links libev itself can still spoil that, so it is checked.
-//  * A base has a pair of sockets for signals, asked for or not, and without descriptors for them
-//    libevent ends the process by exit(1).  So it is tried first whether there are enough.
+//  * A base always has a pair of sockets for signals, and if there are no descriptors for them
+//    libevent ends the process by exit(1).  So make_base() first tries whether there are enough.
 //  * event_base_free does an EPOLL_CTL_DEL for every event: in the child of a fork that would be
 //    the parent's epoll set.  event_reinit makes a new one first; it fails, having done the rest,
 //    if one descriptor cannot be added.
 // As the guest of a host's base the events are the same, and the host calls event_base_loop.  There
 // are no hooks before it blocks, so a timer of no delay is added when there is work: it lets the
 // host's own events have their turn in between.  Then:
-//  * event_base_free tells nobody, but it takes out every event, internal ones too, which shows in
+//  * event_base_free tells nobody, but it takes out every event, even internal ones, which shows in
 //    their flags.  So one of ours is always in the host's base; see SignOfLife.
 //  * event_del, event_free and event_pending go to the base that the event was made for, which may
-//    be freed by then.  event_assign does not: it takes events home.  And what is watched we have to
-//    know ourselves.
+//    be freed by then.  event_assign does not: it moves events to our own base.  And we have to
+//    know ourselves what is watched.
 #include <asyncio/backends/libevent.h>
 #include <asyncio/core/backend_registry.h>
 
@@ -89,14 +89,15 @@ struct EventFree {
 using BasePointer = std::unique_ptr<event_base, BaseFree>;
 using EventPointer = std::unique_ptr<event, EventFree>;
 
-/// Whether the functions that libev imitates are libevent's: of these two it imitates only the
-/// first.
+/// Returns whether the functions that libev imitates are libevent's.  Of the two called here, libev
+/// imitates only event_get_version.
 bool is_libevent_itself() {
   const std::string major = std::to_string(event_get_version_number() >> 24) + '.';
   return std::string_view(event_get_version()).starts_with(major);
 }
 
-/// Whether the descriptors that a base needs can be opened: for epoll, and for its pair of sockets.
+/// Returns whether a base can open the descriptors it needs: for epoll, and for its pair of
+/// sockets.
 bool enough_descriptors() noexcept {
   std::array<int, 3> tried{};
   for (int& fd : tried) fd = ::eventfd(0, EFD_CLOEXEC);
@@ -136,10 +137,10 @@ Duration clock_tick() {
   return std::chrono::seconds(tick.tv_sec) + std::chrono::nanoseconds(tick.tv_nsec);
 }
 
-/// An event in a host's base by which we see whether that still lives.
+/// An event in a host's base that shows whether the base still lives.
 ///
-/// It never comes, and it does not keep the host's run from ending: it is marked as libevent marks
-/// its own.
+/// It never fires, and it does not keep the host's run from ending, because it is marked as
+/// libevent marks its own.
 class SignOfLife {
  public:
   /// Throws: BackendError.
@@ -181,7 +182,7 @@ class LibeventBackend final : public EventLoopInterface {
         base_(own_.get()),
         timer_(make_event(base_, on_timer)) {}
 
-  /// The guest of `host`.  A base of its own is made ready for when it leaves: that must not fail.
+  /// Makes the guest of `host`.  Its own base is made now, because leaving the host must not fail.
   LibeventBackend(event_base* host, const AttachOptions& options)
       : EventLoopInterface("event", Precision::coarse, Driver::host),
         tick_(clock_tick()),
@@ -241,7 +242,7 @@ class LibeventBackend final : public EventLoopInterface {
     }
   }
 
-  // A host's base is the host's to make anew, by event_reinit.
+  // A host makes its own base anew, by event_reinit.
   void after_fork() override {
     if (!host_) {
       rebuild();
@@ -257,12 +258,12 @@ class LibeventBackend final : public EventLoopInterface {
     event_add(call_.get(), &none);
   }
 
-  /// For whatever touches the host's base and may be called when the host does not run.
+  /// To be called before anything that touches the host's base at a time when the host may not run.
   void leave_if_freed() noexcept {
     if (host_ && !host_->is_seen()) detach();
   }
 
-  /// Moves the events over to the base of its own.
+  /// Moves the events over to our own base.
   void detach() noexcept override {
     if (!host_) return;
     base_ = own_.get();
@@ -279,11 +280,11 @@ class LibeventBackend final : public EventLoopInterface {
     host_.reset();
   }
 
-  /// Takes an event out of the host's base, if that lives, and makes it one of our own's.
+  /// Takes an event out of the host's base, if that lives, and moves it to our own.
   void take_home(event* ours) noexcept {
     if (host_->is_seen()) event_del(ours);
     event_assign(ours, own_.get(), event_get_fd(ours), event_get_events(ours),
-                 event_get_callback(ours), this);  // of its one priority
+                 event_get_callback(ours), this);  // which has one priority
   }
 
   EventPointer make_event(event_base* base, event_callback_fn callback) {
@@ -293,19 +294,19 @@ class LibeventBackend final : public EventLoopInterface {
     return made;
   }
 
-  /// libevent calls an event only when none of a higher priority is left: with any but the lowest,
-  /// busy tasks would lock the host's lower ones out.
+  /// libevent calls an event only when none of a higher priority is left: with any but the lowest
+  /// priority, busy tasks would lock out the host's lower ones.
   static void yield_to_hosts(event* ours) noexcept {
     event_priority_set(ours, event_base_get_npriorities(event_get_base(ours)) - 1);
   }
 
-  /// The errno of event_add, or 0.
+  /// Adds the event.  Returns 0, or the errno.
   static int start(Watch& entry) noexcept {
     errno = 0;
     const bool added = event_add(entry.native.get(), nullptr) == 0;
     entry.state = added ? Watch::State::on : Watch::State::off;
     if (added) return 0;
-    return errno != 0 ? errno : EBADF;  // it printed a warning meanwhile, which may fail as well
+    return errno != 0 ? errno : EBADF;  // printing a warning may have changed errno
   }
 
   static void unwatch(Watch& entry, int fd) noexcept {
@@ -331,7 +332,7 @@ class LibeventBackend final : public EventLoopInterface {
       if (std::exchange(entry.state, Watch::State::off) == Watch::State::on) dead_.push_back(fd);
     }
     if (event_reinit(base_) == 0) return;
-    // Some number names a file by now that cannot be watched.  Which one it does not say.
+    // Some number now names a file that cannot be watched.  libevent does not say which.
     for (std::size_t index = 0; index < watches_.size(); ++index) {
       Watch& entry = watches_[index];
       if (entry.state == Watch::State::off) continue;
@@ -350,7 +351,7 @@ class LibeventBackend final : public EventLoopInterface {
     return fd >= 0 && (static_cast<std::size_t>(fd) < watches_.size() || !is_closed(fd));
   }
 
-  /// Null if there is no memory.
+  /// Returns null if there is no memory.
   Watch* add(int fd, short flags) noexcept {  // NOLINT(google-runtime-int): libevent's type
     const auto index = static_cast<std::size_t>(fd);
     try {
@@ -376,7 +377,7 @@ class LibeventBackend final : public EventLoopInterface {
     return reported;
   }
 
-  /// Whether to block, with the timer set to end that.
+  /// Returns whether to block, with the timer set to end the wait.
   bool blocks(TimePoint until) {
     if (until == TimePoint::max()) {
       if (timer_until_ != TimePoint::max()) event_del(timer_.get());
@@ -387,7 +388,7 @@ class LibeventBackend final : public EventLoopInterface {
     if (until == timer_until_ && event_pending(timer_.get(), EV_TIMEOUT, nullptr) != 0) return true;
     const TimePoint now = Clock::now();
     if (until <= now) return false;
-    // A day at the most: the wait may end early, and the sum must not overflow.
+    // At most a day: the wait may end early, and the sum must not overflow.
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(
         std::min<Duration>(until - now, std::chrono::hours(24)) + tick_);
     const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(left);
@@ -416,7 +417,7 @@ class LibeventBackend final : public EventLoopInterface {
   }
 
   static void on_timer(evutil_socket_t /*fd*/, short /*what*/, void* /*self*/) noexcept {
-    // That it fired has ended the wait.
+    // Its firing has ended the wait.
   }
 
   const Duration tick_;
@@ -430,8 +431,8 @@ class LibeventBackend final : public EventLoopInterface {
   ReadySink* sink_ = nullptr;
 
   // As a guest
-  std::optional<SignOfLife> host_;  // until it has left
-  EventPointer call_;               // has the host call process()
+  std::optional<SignOfLife> host_;  // empty once the guest has left
+  EventPointer call_;               // makes the host call process()
   Duration budget_{};
 };
 

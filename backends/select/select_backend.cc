@@ -4,16 +4,17 @@
 //  * The kernel takes bitmaps of any length; only the C library's fd_set stops at 1024 descriptors,
 //    and its FD_SET aborts beyond.  So the bitmaps here are our own and grow, and only their
 //    address is passed as an fd_set.
-//  * select overwrites its sets with the answer, so it works on copies.  They are the whole cost:
-//    it grows with the highest watched number, not with how many are watched.  Hence top_.
+//  * select overwrites its sets with the answer, so it works on copies.  They are the whole cost,
+//    which grows with the highest watched number, not with how many are watched.  Hence top_.
 //  * One closed descriptor makes the whole call fail with EBADF and tells nothing about the others.
-//    The closed ones are then looked for one by one, reported, and dropped.
+//    The closed ones are then searched for one by one, reported, and dropped.
 //  * Above the size of the process's descriptor table the kernel neither looks at the bits nor
 //    clears them.  The count it returns is right, so reading the answer stops at that count.
 //  * An error shows in both sets, a hang-up only in the read set.  That is enough: sockets, pipes
 //    and terminals that hang up become writable as well.
-//  * The kernel is never early, but allows itself to be late: by the timer slack of the thread, 50 us
-//    as a rule, or a thousandth of the time asked for, 5 ms in 5 s.  Hence Precision::coarse.
+//  * The kernel is never early, but allows itself to be late by the timer slack of the thread,
+//    usually 50 us, or by a thousandth of the time asked for, such as 5 ms in 5 s.  Hence
+//    Precision::coarse.
 #include <asyncio/core/backend_registry.h>
 
 #include <fcntl.h>
