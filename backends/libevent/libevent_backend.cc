@@ -1,12 +1,10 @@
 // The libevent backend, "event".
 //
-// Facts about libevent that shape this file (2.1.12, its epoll mechanism):
-//  * event_add and event_del tell the kernel at once: one epoll_ctl each, and none in between.  So
-//    there is one persistent event for each descriptor, and watch() returns errors (libevent also
-//    prints a line on stderr, which only a process-wide switch could suppress).
-//  * The batching variant, "changelist", loses those errors and is unsafe with dup().  An
-//    environment variable could turn it on, or turn epoll off; libevent's select and poll lack half
-//    of what we promise.  Hence IGNORE_ENV, and O1, a feature that only epoll has here.
+// Facts about libevent that shape this file (2.1.12, its epoll mechanism); event_base.cc has those
+// that shape the making of a base:
+//  * event_add and event_del tell the kernel at once: one epoll_ctl each, none between.  So one
+//    persistent event for each descriptor, and errors come back from watch() (with a line of
+//    libevent's on stderr, whose only switch is one for the whole process).
 //  * An event_del for a descriptor that is closed, or whose number names another file by now, fails
 //    quietly.  That is what makes "watch it anew" work as event_del, event_add.
 //  * EVLOOP_ONCE loops inside until some event was active: a signal alone does not end it, nor does
@@ -16,37 +14,25 @@
 //    it ever shows up, a new epoll set is made.
 //  * EVLOOP_NONBLOCK without EVLOOP_ONCE loops as long as anything is ready.  So a poll uses both.
 //  * With no event at all event_base_loop returns 1 at once; EVLOOP_NO_EXIT_ON_EMPTY makes it wait.
-//  * The default clock is CLOCK_MONOTONIC_COARSE, behind by up to a tick of 1 to 10 ms: a timer may
-//    fire that much early.  The precise clock costs one more system call for every wait.  So timers
-//    here get one tick added.
-//  * libev's library exports an imitation of event_add, event_base_loop and others.  If it comes
-//    first in the order of linking, libevent's own calls end there too, and crash.  Our build puts
-//    libevent first; a program that links libev itself can still spoil that, so it is checked.
-//  * A base always has a pair of sockets for signals, and if there are no descriptors for them
-//    libevent ends the process by exit(1).  So make_base() first tries whether there are enough.
 //  * event_base_free does an EPOLL_CTL_DEL for every event: in the child of a fork that would be
 //    the parent's epoll set.  event_reinit makes a new one first; it fails, having done the rest,
 //    if one descriptor cannot be added.
 // As the guest of a host's base the events are the same, and the host calls event_base_loop.  There
 // are no hooks before it blocks, so a timer of no delay is added when there is work: it lets the
 // host's own events have their turn in between.  Then:
-//  * event_base_free tells nobody, but it takes out every event, even internal ones, which shows in
-//    their flags.  So one of ours is always in the host's base; see SignOfLife.
+//  * event_base_free tells nobody, so one of our events is always in the host's base: SignOfLife.
 //  * event_del, event_free and event_pending go to the base that the event was made for, which may
 //    be freed by then.  event_assign does not: it moves events to our own base.  And we have to
 //    know ourselves what is watched.
 #include <asyncio/backends/libevent.h>
+#include <asyncio/backends/libevent/event_base.h>
 #include <asyncio/core/backend_registry.h>
 
-#include <event2/event_struct.h>
+#include <event2/event.h>
 #include <fcntl.h>
-#include <sys/eventfd.h>
 #include <sys/time.h>
-#include <time.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <chrono>
 #include <cstddef>
@@ -55,7 +41,6 @@
 #include <optional>
 #include <stdexcept>
 #include <string>
-#include <string_view>
 #include <system_error>
 #include <utility>
 #include <vector>
@@ -76,102 +61,6 @@ Interest from_libevent(int what) noexcept {
   return ((what & EV_READ) != 0 ? Interest::read : Interest::none) |
          ((what & EV_WRITE) != 0 ? Interest::write : Interest::none);
 }
-
-struct ConfigFree {
-  void operator()(event_config* config) const noexcept { event_config_free(config); }
-};
-struct BaseFree {
-  void operator()(event_base* base) const noexcept { event_base_free(base); }
-};
-struct EventFree {
-  void operator()(event* ev) const noexcept { event_free(ev); }
-};
-using BasePointer = std::unique_ptr<event_base, BaseFree>;
-using EventPointer = std::unique_ptr<event, EventFree>;
-
-/// Returns whether the functions that libev imitates are libevent's.  Of the two called here, libev
-/// imitates only event_get_version.
-bool is_libevent_itself() {
-  const std::string major = std::to_string(event_get_version_number() >> 24) + '.';
-  return std::string_view(event_get_version()).starts_with(major);
-}
-
-/// Returns whether a base can open the descriptors it needs: for epoll, and for its pair of
-/// sockets.
-bool enough_descriptors() noexcept {
-  std::array<int, 3> tried{};
-  for (int& fd : tried) fd = ::eventfd(0, EFD_CLOEXEC);
-  bool enough = true;
-  for (const int fd : tried) {
-    if (fd < 0) {
-      enough = false;
-    } else {
-      ::close(fd);
-    }
-  }
-  return enough;
-}
-
-BasePointer make_base() {
-  if (!is_libevent_itself()) {
-    throw BackendError(
-        "libev's imitation of libevent hides libevent in this program: link libevent_core before "
-        "libev, or use the backend \"ev\"");
-  }
-  if (!enough_descriptors()) throw BackendError("libevent needs three descriptors for a base");
-  const std::unique_ptr<event_config, ConfigFree> config(event_config_new());
-  if (!config) throw std::bad_alloc();
-  event_config_set_flag(config.get(), EVENT_BASE_FLAG_NOLOCK);  // one thread only
-  event_config_set_flag(config.get(), EVENT_BASE_FLAG_IGNORE_ENV);
-  event_config_set_flag(config.get(), EVENT_BASE_FLAG_NO_CACHE_TIME);  // we never ask for it
-  event_config_require_features(config.get(), EV_FEATURE_O1);
-  BasePointer base(event_base_new_with_config(config.get()));
-  if (!base) throw BackendError("libevent cannot make an event base: out of descriptors?");
-  return base;
-}
-
-/// A tick of the clock that libevent's timers go by.
-Duration clock_tick() {
-  timespec tick{};
-  if (::clock_getres(CLOCK_MONOTONIC_COARSE, &tick) != 0) return std::chrono::milliseconds(10);
-  return std::chrono::seconds(tick.tv_sec) + std::chrono::nanoseconds(tick.tv_nsec);
-}
-
-/// An event in a host's base that shows whether the base still lives.
-///
-/// It never fires, and it does not keep the host's run from ending, because it is marked as
-/// libevent marks its own.
-class SignOfLife {
- public:
-  /// Throws: BackendError.
-  explicit SignOfLife(event_base* base) : never_ready_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
-    if (never_ready_ < 0) {
-      throw BackendError("attach: cannot make an eventfd: " +
-                         std::generic_category().message(errno));
-    }
-    event_assign(&event_, base, never_ready_, EV_READ | EV_PERSIST, on_event, nullptr);
-    event_.ev_evcallback.evcb_flags |= EVLIST_INTERNAL;
-    if (event_add(&event_, nullptr) == 0) return;
-    event_debug_unassign(&event_);
-    ::close(never_ready_);
-    throw BackendError("attach: libevent cannot add an event to the host's base");
-  }
-  ~SignOfLife() {
-    if (is_seen()) event_del(&event_);
-    event_debug_unassign(&event_);
-    ::close(never_ready_);
-  }
-  SignOfLife(const SignOfLife&) = delete;
-  SignOfLife& operator=(const SignOfLife&) = delete;
-
-  bool is_seen() const noexcept { return (event_.ev_evcallback.evcb_flags & EVLIST_INSERTED) != 0; }
-
- private:
-  static void on_event(evutil_socket_t /*fd*/, short /*what*/, void* /*argument*/) noexcept {}
-
-  int never_ready_;
-  event event_{};
-};
 
 class LibeventBackend final : public EventLoopInterface {
  public:
