@@ -7,6 +7,7 @@
 #include <asyncio/concurrency/barrier.h>
 #include <asyncio/concurrency/cancellation_scope.h>
 #include <asyncio/concurrency/condition.h>
+#include <asyncio/concurrency/coroutine.h>
 #include <asyncio/concurrency/event.h>
 #include <asyncio/concurrency/future.h>
 #include <asyncio/concurrency/gather.h>
