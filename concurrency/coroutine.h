@@ -188,12 +188,12 @@ AwaitResult<A> await(A&& awaitable) {
 namespace detail {
 
 template <class T>
-T take_result(const Task<T>& task) {
+T awaited_result(const Task<T>& task) {
   check_result(task.control());
   return task.typed_control().value.take();
 }
 template <class T>
-T take_result(const Future<T>& future) {
+T awaited_result(const Future<T>& future) {
   future.state().check_result();
   return future.state().value.take();
 }
@@ -224,7 +224,7 @@ class LoopAwaiter {
 
   T await_resume() const {
     if constexpr (moves) {
-      return take_result(handle_);
+      return awaited_result(handle_);
     } else if constexpr (std::same_as<Handle, AnyTask>) {
       check_result(handle_.control());
     } else {
