@@ -6,6 +6,7 @@
 #include <mutex>
 #include <utility>
 
+#include <asyncio/core/detail/fork_mutex.h>
 #include <asyncio/core/errors.h>
 
 #include "backend_table.h"
@@ -22,7 +23,7 @@ ASYNCIO_BACKEND_TABLE
 namespace {
 
 struct Registry {
-  std::mutex mutex;
+  detail::ForkMutex mutex;
   std::vector<BackendInfo> backends;  // best first
 
   void insert(BackendInfo backend) {
@@ -33,16 +34,16 @@ struct Registry {
   }
 };
 
+// Leaked on purpose: loops may be made while statics are destroyed.
 Registry& registry() {
-  static Registry instance;
-  static const bool filled = [] {
-#define ASYNCIO_BACKEND(name) instance.insert(backends::name());
+  static Registry* const instance = [] {
+    auto* const made = new Registry;
+#define ASYNCIO_BACKEND(name) made->insert(backends::name());
     ASYNCIO_BACKEND_TABLE
 #undef ASYNCIO_BACKEND
-    return true;
+    return made;
   }();
-  static_cast<void>(filled);
-  return instance;
+  return *instance;
 }
 
 std::vector<BackendInfo> snapshot() {

@@ -27,37 +27,24 @@ std::unique_ptr<EventLoopInterface> backend_unless_nested(const RunOptions& opti
   return make_backend(options.backend);
 }
 
-bool sigint_is_default() noexcept {
-  struct sigaction present {};
-  return ::sigaction(SIGINT, nullptr, &present) == 0 && (present.sa_flags & SA_SIGINFO) == 0 &&
-         present.sa_handler == SIG_DFL;
-}
-
 bool on_main_thread() noexcept { return ::getpid() == ::syscall(SYS_gettid); }
 
 }  // namespace
 
 Runner::Runner(const RunOptions& options)
     : loop_(backend_unless_nested(options), loop_options(options)),
-      handle_sigint_(options.handle_sigint && on_main_thread() && sigint_is_default()) {}
+      handle_sigint_(options.handle_sigint && on_main_thread() && Signals::has_default(SIGINT)) {}
 
 Runner::~Runner() {
   if (sigint_handler_ != 0) loop_.rooms().signals.remove(sigint_handler_);
 }
 
 void Runner::guard_main(const AnyTask& main) {
-  if (!handle_sigint_ || !sigint_is_default()) return;
-  auto interrupted = [this, main, again = false](int signo) mutable {
-    if (!std::exchange(again, true)) {
-      main.cancel("SIGINT");
-      return;
-    }
-    // The second time, the user means it: the signal acts as if nobody had ever handled it.
-    loop_.rooms().signals.remove_all(signo);
-    ::signal(signo, SIG_DFL);
-    ::raise(signo);
-  };
-  sigint_handler_ = loop_.rooms().signals.add(SIGINT, std::move(interrupted), false);
+  if (!handle_sigint_ || !Signals::has_default(SIGINT)) return;
+  Signals& signals = loop_.rooms().signals;
+  sigint_handler_ = signals.add(
+      SIGINT, [main](int) { main.cancel("SIGINT"); }, false);
+  signals.end_process_at_second(SIGINT);
 }
 
 }  // namespace asyncio::detail

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include <asyncio/core/detail/fork_mutex.h>
 #include <asyncio/core/detail/observation_hooks.h>
 #include <asyncio/core/detail/of_loop.h>
 #include <asyncio/core/detail/task_control.h>
@@ -28,7 +29,7 @@ struct Entry {
 using Observers = std::vector<std::shared_ptr<Entry>>;
 
 struct Shared {
-  std::mutex mutex;
+  detail::ForkMutex mutex;
   std::shared_ptr<const Observers> observers = std::make_shared<Observers>();
 };
 // Leaked on purpose: loops on other threads may report events while statics are destroyed.

@@ -165,31 +165,40 @@ void Ending::leave_host() noexcept {
   reactor.detach();
 }
 
+bool Ending::something_is_left() const noexcept {
+  return rooms_.root.living != 0 || rooms_.scheduler.has_ready() ||
+         rooms_.reactor.callbacks().count() != 0;
+}
+
+void Ending::drop_what_is_held() noexcept {
+  rooms_.scheduler.drop_callbacks();
+  rooms_.reactor.callbacks().clear();
+}
+
 void Ending::end_loop() noexcept {
   Scope& root = rooms_.root;
-  try {
-    if (rooms_.reactor.forked()) carry_on_in_child(rooms_);  // the parent's loop must not notice
-  } catch (...) {
-    rooms_.failures.report("a loop could not be detached from its parent process",
-                           std::current_exception(), nullptr);
-  }
   leave_host();
   {
     const RunGuard guard{rooms_};
-    // Destructors that run here may start tasks, so this is repeated, but not forever.
-    for (int round = 0; round == 0 || (root.living != 0 && round < farewell_turns); ++round) {
+    // Destructors that run here may start tasks, timers and callbacks, so this is repeated, but not
+    // forever.
+    for (int round = 0; round == 0 || (something_is_left() && round < farewell_turns); ++round) {
       if (root.living != 0 || root.on_leave != nullptr) wind_up(true, root.living != 0);
       reset_root();
-      rooms_.scheduler.drop_callbacks();
-      rooms_.reactor.callbacks().clear();
+      drop_what_is_held();
+      rooms_.signals.end();
       rooms_.slots.clear();
     }
     if (root.living != 0) abandon_survivors();
     root.ended = true;
+    root.resources = nullptr;
     rooms_.workers.end();
-    rooms_.signals.end();
     rooms_.shared.closed.store(true);
     rooms_.turn.refuse_posts();
+    rooms_.reactor.inbox().refuse();
+    rooms_.failures.set_handler(nullptr);
+    for (int round = 0; something_is_left() && round < farewell_turns; ++round) drop_what_is_held();
+    rooms_.signals.end();
   }
   leak_abandoned();
 }

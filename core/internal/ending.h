@@ -35,6 +35,9 @@ class Ending {
   void close_root_resources(bool interrupted);
   void abandon_survivors();
   void leave_host() noexcept;
+  bool something_is_left() const noexcept;
+  /// Destroys callbacks and timers, which may come back and leave more.
+  void drop_what_is_held() noexcept;
   void leak_abandoned() noexcept;
 
   const Rooms& rooms_;

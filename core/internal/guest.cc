@@ -22,7 +22,15 @@ namespace asyncio::detail {
 bool Guest::process(Duration budget) noexcept {
   Reactor& reactor = rooms_.reactor;
   Scheduler& scheduler = rooms_.scheduler;
-  if (scheduler.running() || !reactor.guest() || reactor.forked()) return false;
+  if (scheduler.running() || !reactor.guest()) return false;
+  if (reactor.forked()) {
+    if (!std::exchange(fork_reported_, true)) {
+      rooms_.failures.report(
+          "the guest of a host's loop does nothing in a forked child: call after_fork() first",
+          nullptr, nullptr);
+    }
+    return false;
+  }
   const bool real_time = rooms_.options.clock == nullptr;
   bool work = false;
   {

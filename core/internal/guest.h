@@ -32,6 +32,7 @@ class Guest {
 
   const Rooms& rooms_;
   bool shutdown_asked_ = false;
+  bool fork_reported_ = false;
   TimePoint left_to_host_ = TimePoint::min();  ///< when process() last ended
 };
 

@@ -1,5 +1,6 @@
 #include <asyncio/core/internal/handle.h>
 
+#include <mutex>
 #include <stdexcept>
 #include <utility>
 

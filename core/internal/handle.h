@@ -4,8 +4,8 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
-#include <mutex>
 
+#include <asyncio/core/detail/fork_mutex.h>
 #include <asyncio/core/internal/reactor/inbox.h>
 #include <asyncio/core/unique_function.h>
 
@@ -31,7 +31,7 @@ struct LoopShared {
   std::atomic<bool> stop_requested{false};
 
  private:
-  mutable std::mutex mutex_;  // guards the pointer, not what it points at
+  mutable OwnedForkMutex mutex_;  // guards the pointer, not what it points at
   std::weak_ptr<LoopHold> hold_;
 };
 

@@ -100,6 +100,11 @@ void Loop::run_main(TaskControl& main) {
   }
   scheduler_.watch_main(nullptr);
   const bool stopped = scheduler_.take_stop();
+  if (reactor_.forked()) {  // somebody forked in there and came back: other tasks are the parent's
+    if (failure != nullptr) std::rethrow_exception(failure);
+    if (!main.done()) check_fork(reactor_, "run(main) came back");
+    return;
+  }
   if (failure == nullptr && !main.done()) {
     failure = stopped ? std::make_exception_ptr(InvalidStateError(
                             "run(main): stop() was called before main had ended; main was "
@@ -118,6 +123,7 @@ void Loop::run_until_idle() {
   const RunGuard guard{rooms_};
   check_fork(reactor_, "run");
   const bool idle = !turn_.drive([] { return false; });
+  check_fork(reactor_, "run() came back");
   const bool stopped = scheduler_.take_stop();
   if (std::exception_ptr failure = failures_.take(); failure != nullptr) {
     std::rethrow_exception(failure);

@@ -67,7 +67,8 @@ void Scheduler::leave_thread(Scheduler* outer) noexcept {
 }
 
 void Scheduler::check_none_runs(const char* call) {
-  if (running_scheduler == nullptr) return;
+  // In a child that a task or callback has forked, the loop around it is the parent's.
+  if (running_scheduler == nullptr || running_scheduler->reactor_.forked()) return;
   throw NestedRunError(std::string{call} +
                        " inside a running loop: a task can await(create_task(...)) instead, and a "
                        "callback can start a task");
@@ -114,7 +115,7 @@ void Scheduler::run_ready(TimePoint budget_end) noexcept {
   if (batch_.empty()) form_batch();
   next_batch_ = false;
   slice_end_ = SliceClock::ticks() + clock_.slice();
-  while (!batch_.empty() && !stopping_ && !next_batch_) {
+  while (!batch_.empty() && !stopping_ && !next_batch_ && !reactor_.forked()) {
     switches_left_ = direct_ && !main_ended_ ? look_every_ : 0;
     ReadyNode& node = *batch_.pop_front();
     if (node.is_task) {

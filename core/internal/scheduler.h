@@ -121,7 +121,7 @@ class Scheduler {
     main_ended_ = false;
   }
   void note_ended(const TaskControl& task) noexcept {
-    if (&task != main_) [[likely]]
+    if (&task != main_ && !reactor_.forked()) [[likely]]
       return;
     main_ended_ = true;
     switches_left_ = 0;

@@ -22,7 +22,7 @@ class LoopSlots {
 
  private:
   std::unordered_map<const void*, LoopSlotValue*> by_key_;
-  std::vector<std::pair<const void*, std::unique_ptr<LoopSlotValue>>> in_order_;
+  std::vector<std::unique_ptr<LoopSlotValue>> in_order_;
 };
 
 }  // namespace asyncio::detail

@@ -29,16 +29,16 @@ bool Turn::drive(bool (*finished)(void*), void* ask) {
   Reactor& reactor = rooms_.reactor;
   Scheduler& scheduler = rooms_.scheduler;
   for (;;) {
-    if (scheduler.stopping()) return false;
+    if (scheduler.stopping() || reactor.forked()) return false;
     ++turns_;
     const std::uint64_t armed_before = reactor.timers().next_sequence();
     // 1. What was ready when the turn began.
     scheduler.run_ready(TimePoint::max());
     if (finished(ask)) return true;
-    if (scheduler.stopping()) return false;
+    if (scheduler.stopping() || reactor.forked()) return false;
     // 2. What other threads and signal handlers left.
     take_posts();
-    if (scheduler.stopping()) return false;
+    if (scheduler.stopping() || reactor.forked()) return false;
     // 3.–5. Wait, if nothing is ready, and wake whom the descriptors concern.
     std::uint64_t limit = armed_before;
     TimePoint now{};
@@ -89,6 +89,7 @@ void Turn::take_posts() {
     posts_tail_ = last;
   }
   for (int i = 0; i < post_batch && posts_ != nullptr && !scheduler.stopping(); ++i) {
+    if (rooms_.reactor.forked()) return;
     Post* post = std::exchange(posts_, posts_->next);
     ++posts_taken_;
     try {

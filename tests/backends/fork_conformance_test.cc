@@ -2,12 +2,16 @@
 //
 // Checks in a child cannot report through GoogleTest: it says by its exit status which of them
 // failed first.
+#include <csignal>
 #include <cstdlib>
 #include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
+#include <thread>
 
+#include <poll.h>
+#include <spawn.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -215,8 +219,8 @@ TEST_F(ForkConformance, L22_AChildThatDestroysTheLoopLeavesTheParentsRegistratio
   parents->run();
   ASSERT_FALSE(reader.is_done());
   const pid_t child = in_child([&] {
-    parents.reset();  // its tasks are unwound, in the child
-    check(1, reader.state() == TaskState::cancelled);
+    parents.reset();
+    check(1, reader.state() == TaskState::running);  // it is the parent's: not ours to unwind
   });
   expect_fine(child);
   for (const char* byte : {"a", "b", "c"}) {
@@ -275,6 +279,90 @@ TEST_F(ForkConformance, L22_AChildMayMakeALoopOfItsOwnInstead) {
   });
 }
 
+TEST_F(ForkConformance, L22_ALoopOfTheChildTakesSignalsThatTheParentsHas) {
+  ::signal(SIGUSR1, SIG_IGN);
+  int parents = 0;
+  run([&] {
+    loop().add_signal_handler(SIGUSR1, [&](int) { ++parents; });
+    const pid_t child = in_child([&] {
+      std::thread{[] {  // where no loop runs
+        EventLoop own{make_backend("auto")};
+        own.run([&] {
+          int calls = 0;
+          const auto id = own.add_signal_handler(SIGUSR1, [&](int) { ++calls; });
+          ::raise(SIGUSR1);
+          while (calls == 0) yield();
+          own.remove_signal_handler(id);
+        });
+      }}
+          .join();
+      ::raise(SIGUSR1);  // ignored, as before the parent's loop
+    });
+    expect_fine(child);
+    ::raise(SIGUSR1);
+    settle();
+    EXPECT_EQ(1, parents) << "its own, and not the child's";
+    loop().remove_signal_handler(SIGUSR1);
+  });
+  ::signal(SIGUSR1, SIG_DFL);
+}
+
+TEST_F(ForkConformance, L22_ASignalInTheChildIsNotTheParentsLoops) {
+  ::signal(SIGUSR1, SIG_DFL);
+  run([&] {
+    int parents = 0;
+    loop().add_signal_handler(SIGUSR1, [&](int) { ++parents; });
+    const pid_t child = in_child([] { ::raise(SIGUSR1); });
+    int status = 0;
+    ASSERT_EQ(child, ::waitpid(child, &status, 0));
+    ASSERT_TRUE(WIFSIGNALED(status)) << "as without the library";
+    EXPECT_EQ(SIGUSR1, WTERMSIG(status));
+    settle();
+    EXPECT_EQ(0, parents);
+    loop().remove_signal_handler(SIGUSR1);
+  });
+}
+
+TEST_F(ForkConformance, L22_AfterForkTheSignalsOfTheLoopComeAlong) {
+  run([&] {
+    int calls = 0;
+    loop().add_signal_handler(SIGUSR1, [&](int) { ++calls; });
+    const pid_t child = in_child([&] {
+      after_fork();
+      ::raise(SIGUSR1);
+      for (int turn = 0; turn < 100 && calls == 0; ++turn) yield();
+      check(1, calls == 1);
+      check(2, loop().remove_signal_handler(SIGUSR1));
+    });
+    expect_fine(child);
+    settle();
+    EXPECT_EQ(0, calls);
+    loop().remove_signal_handler(SIGUSR1);
+  });
+}
+
+// As run() in a process that a worker forked.
+TEST_F(ForkConformance, L22_TheFirstSigintCancelsMainInTheChildToo) {
+  ::signal(SIGINT, SIG_DFL);
+  asyncio::run([&] {
+    const int status = to_thread([] {
+      const pid_t child = in_child([] {
+        const bool cancelled = throws<TaskCancelledException>([] {
+          asyncio::run([] {
+            ::raise(SIGINT);
+            sleep(20s);
+          });
+        });
+        ::_exit(cancelled ? 0 : 1);
+      });
+      int ended = 0;
+      ::waitpid(child, &ended, 0);
+      return ended;
+    });
+    EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << status;
+  });
+}
+
 TEST_F(ForkConformance, L22_GrandchildrenToo) {
   run([] {});
   expect_fine(in_child([&] {
@@ -291,6 +379,29 @@ TEST_F(ForkConformance, L22_GrandchildrenToo) {
     run([&] { check(4, loop_works()); });
   }));
   run([] { EXPECT_TRUE(loop_works()); });
+}
+
+TEST_F(ForkConformance, L22_AChildUnwindsTheParentsTasksOnlyIfTheyCameAlong) {
+  for (const bool came_along : {false, true}) {
+    auto parents = std::make_unique<EventLoop>(make_backend("auto"));
+    SocketPair session;
+    auto client = parents->create_task([&] {
+      const struct Goodbye {
+        SocketPair& peer;
+        ~Goodbye() { peer.write(0, "bye"); }
+      } goodbye{session};
+      sleep(1h);
+    });
+    parents->call_later(0, [&] { parents->stop(); });
+    parents->run();
+    expect_fine(in_child([&] {
+      if (came_along) parents->after_fork();
+      parents.reset();
+    }));
+    pollfd peer{session.b(), POLLIN, 0};
+    EXPECT_EQ(came_along ? 1 : 0, ::poll(&peer, 1, 0));
+    parents.reset();
+  }
 }
 
 TEST_F(ForkConformance, L22_TheInterfaceAloneRefusesToRunInTheChild) {
@@ -316,6 +427,156 @@ TEST_F(ForkConformance, L22_WithoutAForkAfterForkChangesNothing) {
     EXPECT_TRUE(loop_works());
     EXPECT_EQ(1, to_thread([] { return 1; }));
   });
+}
+
+// ---- Wherever it is forked, whatever for ------------------------------------------------------------
+
+enum class Place { idle, task, callback, timer, post, worker, other_thread };
+
+/// Forks in a certain place of a loop.
+class ForkPlaces : public ForkConformance, public testing::WithParamInterface<Place> {
+ protected:
+  /// Does `act` there, beside a task that must not notice.  If `act` comes back in a child of its, so
+  /// does this.
+  void at_place(const std::function<void()>& act) {
+    if (GetParam() == Place::idle) {
+      run([] {});
+      act();
+      return;
+    }
+    const pid_t parent = ::getpid();
+    const auto in_parent = [&] { return ::getpid() == parent; };
+    SocketPair pair;
+    bool gone = false;
+    try {
+      run([&] {
+        auto bystander = create_task([&] {
+          struct Gone {
+            bool& flag;
+            ~Gone() { flag = true; }
+          } on_end{gone};
+          wait_readable(pair.a());
+        });
+        settle();
+        act_there(act);
+        if (!in_parent()) return;
+        EXPECT_FALSE(gone);
+        pair.write(1, "x");
+        await(bystander);
+      });
+    } catch (const InvalidStateError&) {  // run() says so if main has not ended
+      if (in_parent()) throw;
+    }
+    if (!in_parent()) check(20, !gone);
+  }
+
+ private:
+  static void act_there(const std::function<void()>& act) {
+    Event acted;
+    const auto act_and_tell = [&] {
+      act();
+      acted.set();
+    };
+    switch (GetParam()) {
+      case Place::idle:
+      case Place::task:
+        return act();
+      case Place::callback:
+        call_soon(act_and_tell);
+        return acted.wait();
+      case Place::timer:
+        call_later(1ms, act_and_tell);
+        return acted.wait();
+      case Place::post:
+        get_event_loop().call_soon_threadsafe(act_and_tell);
+        return acted.wait();
+      case Place::worker:
+        return to_thread(act);
+      case Place::other_thread:
+        return std::thread{act}.join();
+    }
+  }
+};
+
+std::string name_of(const testing::TestParamInfo<Place>& info) {
+  const char* const names[] = {"Idle", "Task",   "Callback",   "Timer",
+                               "Post", "Worker", "OtherThread"};
+  return names[static_cast<int>(info.param)];
+}
+
+INSTANTIATE_TEST_SUITE_P(Everywhere, ForkPlaces,
+                         testing::Values(Place::idle, Place::task, Place::callback, Place::timer,
+                                         Place::post, Place::worker, Place::other_thread),
+                         name_of);
+
+TEST_P(ForkPlaces, L22_TheChildMayRunALoopOfItsOwn) {
+  at_place([&] {
+    expect_fine(in_child([] {
+      ::alarm(20);
+      asyncio::run([] {
+        check(1, loop_works());
+        check(2, to_thread([] { return 3; }) == 3);
+      });
+      EventLoop own{make_backend("auto")};
+      own.run([] { check(3, loop_works()); });
+    }));
+  });
+}
+
+// A program that looks whether it has descriptors of a loop, and then ends itself as others would.
+const char* const program[] = {"sh", "-c",
+                               "for f in /proc/$$/fd/*; do case $(readlink $f) in "
+                               "anon_inode*) exit 3;; esac; done; kill -TERM $$",
+                               nullptr};
+
+void expect_ended_by_sigterm(pid_t child) {
+  int status = 0;
+  ASSERT_EQ(child, ::waitpid(child, &status, 0));
+  ASSERT_TRUE(WIFSIGNALED(status))
+      << "3: it has inherited descriptors; here " << WEXITSTATUS(status);
+  EXPECT_EQ(SIGTERM, WTERMSIG(status));
+}
+
+TEST_P(ForkPlaces, L22_AProgramThatTheChildExecutesInheritsNothing) {
+  at_place([] {
+    expect_ended_by_sigterm(
+        in_child([] { ::execvp(program[0], const_cast<char* const*>(program)); }));
+  });
+}
+
+TEST_P(ForkPlaces, L22_ASpawnedProgramInheritsNothing) {
+  at_place([] {
+    pid_t child = 0;
+    ASSERT_EQ(0, ::posix_spawnp(&child, program[0], nullptr, nullptr,
+                                const_cast<char* const*>(program), environ));
+    expect_ended_by_sigterm(child);
+  });
+}
+
+/// Places that a child comes back from: a thread other than the loop's is alone there.
+class ForksThatComeBack : public ForkPlaces {};
+
+INSTANTIATE_TEST_SUITE_P(Everywhere, ForksThatComeBack,
+                         testing::Values(Place::idle, Place::task, Place::callback, Place::timer,
+                                         Place::post),
+                         name_of);
+
+TEST_P(ForksThatComeBack, L22_TheLoopThenEndsAndLeavesTheParentsTasksAlone) {
+  const pid_t parent = ::getpid();
+  pid_t child = 0;
+  at_place([&] {
+    child = ::fork();
+    if (child != 0) {
+      expect_fine(child);
+    } else {
+      ::alarm(20);
+    }
+  });
+  if (::getpid() == parent) return;
+  const bool still_theirs = throws<InvalidStateError>([&] { loop().run([] {}); });
+  check(1, still_theirs);
+  asyncio::run([] { check(2, loop_works()); });
+  ::_exit(0);
 }
 
 }  // namespace

@@ -392,7 +392,117 @@ TEST_F(SignalConformanceDeathTest, L27_ASecondSigintEndsTheProcess) {
   EXPECT_EXIT(stubborn(), testing::KilledBySignal(SIGINT), "asked once");
 }
 
-// ---- L38 ----------------------------------------------------------------------------------------
+/// Ends by SIGINT, not by the alarm that says it hangs.
+TEST_F(SignalConformanceDeathTest, L27_ASecondSigintEndsTheProcessWhateverTheLoopIsDoing) {
+  const auto computing = [](int signals) {
+    const rlimit no_core{};
+    ::setrlimit(RLIMIT_CORE, &no_core);
+    ::signal(SIGINT, SIG_DFL);
+    ::alarm(20);
+    asyncio::run([=] {
+      for (int n = 0; n < signals; ++n) ::raise(SIGINT);
+      std::fputs("computes\n", stderr);
+      for (volatile bool for_ever = true; for_ever;) {
+      }
+    });
+  };
+  EXPECT_EXIT(computing(2), testing::KilledBySignal(SIGINT), "^$");
+  const auto one_is_swallowed = [] {
+    ::signal(SIGINT, SIG_DFL);
+    ::alarm(20);
+    asyncio::run([] {
+      ::raise(SIGINT);
+      try {
+        sleep(1h);
+      } catch (const Cancelled&) {
+        std::fputs("asked once\n", stderr);
+      }
+      ::raise(SIGINT);
+      for (volatile bool for_ever = true; for_ever;) {
+      }
+    });
+  };
+  EXPECT_EXIT(one_is_swallowed(), testing::KilledBySignal(SIGINT), "^asked once\n$");
+}
+
+TEST_F(SignalConformance, L27_TheNextRunCountsAnew) {
+  ::signal(SIGINT, SIG_DFL);
+  for (int n = 0; n < 3; ++n) {
+    EXPECT_THROW(asyncio::run([&] {
+                   ::raise(SIGINT);
+                   sleep(1h);
+                 }),
+                 TaskCancelledException);
+  }
+}
+
+// ---- A disposition that outlives its loop ----------------------------------------------------------
+
+// As system(3) does in another thread, which puts back what it found, after the loop has gone.
+TEST_F(SignalConformance, L25_PutBackWhenNoLoopHasItItDoesWhatWasThereBefore) {
+  struct sigaction ours {};
+  const auto use_and_put_back = [&] {
+    {
+      EventLoop other{make_backend("auto")};
+      other.add_signal_handler(SIGUSR1, [](int) { ADD_FAILURE() << "the loop is gone"; });
+      ours = disposition(SIGUSR1);
+    }
+    ::sigaction(SIGUSR1, &ours, nullptr);
+  };
+  seen_by_program = 0;
+  ::signal(SIGUSR1, &handler_of_the_program);
+  use_and_put_back();
+  ::raise(SIGUSR1);
+  EXPECT_EQ(1, seen_by_program);
+  run([&] {
+    int calls = 0;
+    const auto id = loop().add_signal_handler(SIGUSR1, [&](int) { ++calls; });
+    ::raise(SIGUSR1);
+    settle();
+    EXPECT_EQ(1, calls) << "the next loop takes it as ever";
+    EXPECT_EQ(1, seen_by_program);
+    loop().remove_signal_handler(id);
+  });
+  EXPECT_EQ(&handler_of_the_program, disposition(SIGUSR1).sa_handler);
+  ::signal(SIGUSR1, SIG_IGN);
+  use_and_put_back();
+  ::raise(SIGUSR1);
+}
+
+TEST_F(SignalConformanceDeathTest, L27_PutBackAfterTheRunSigintEndsTheProcess) {
+  const auto after_the_run = [] {
+    ::signal(SIGINT, SIG_DFL);
+    struct sigaction during_the_run {};
+    asyncio::run([&] { during_the_run = disposition(SIGINT); });
+    ::sigaction(SIGINT, &during_the_run, nullptr);
+    ::raise(SIGINT);
+  };
+  EXPECT_EXIT(after_the_run(), testing::KilledBySignal(SIGINT), "");
+}
+
+TEST_F(SignalConformance, L27_PutBackAfterTheRunTheNextRunStillTakesSigint) {
+  ::signal(SIGINT, SIG_DFL);
+  struct sigaction during_the_run {};
+  asyncio::run([&] { during_the_run = disposition(SIGINT); });
+  ::sigaction(SIGINT, &during_the_run, nullptr);
+  EXPECT_THROW(asyncio::run([&] {
+                 ::raise(SIGINT);
+                 sleep(1h);
+               }),
+               TaskCancelledException);
+  EXPECT_EQ(SIG_DFL, disposition(SIGINT).sa_handler);
+}
+
+TEST_F(SignalConformance, L25_WhatTheProgramSetsMeanwhileIsLeftAlone) {
+  run([&] {
+    const auto id = loop().add_signal_handler(SIGUSR1, [](int) {});
+    ::signal(SIGUSR1, &handler_of_the_program);
+    EXPECT_TRUE(loop().remove_signal_handler(id));
+    EXPECT_EQ(&handler_of_the_program, disposition(SIGUSR1).sa_handler);
+  });
+}
+
+// ---- L38 -------------------------------------------------------------------------------------------
 
 TEST_F(SignalConformance, L38_NoDispositionIsChangedUnasked) {
   ::signal(SIGINT, SIG_DFL);

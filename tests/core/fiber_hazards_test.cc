@@ -759,6 +759,85 @@ TEST(FiberHazardsDeathTest, Hazard14_EarlierHandlerIsCalledAfterTheReportToo) {
       testing::ExitedWithCode(5), "stack overflow in task 'main'.*earlier handler called");
 }
 
+struct sigaction before_reporter {};
+
+void crash_reporter(int signo, siginfo_t* info, void* context) {
+  static constexpr char text[] = "crash reporter called\n";
+  [[maybe_unused]] const auto written = ::write(STDERR_FILENO, text, sizeof text - 1);
+  if ((before_reporter.sa_flags & SA_SIGINFO) != 0) {
+    before_reporter.sa_sigaction(signo, info, context);
+  } else {
+    ::signal(signo, SIG_DFL);
+  }
+}
+
+void start_crash_reporter() {
+  struct sigaction action {};
+  action.sa_sigaction = &crash_reporter;
+  action.sa_flags = SA_SIGINFO | SA_ONSTACK;
+  ::sigaction(SIGSEGV, &action, &before_reporter);
+}
+
+TEST(FiberHazardsDeathTest, Hazard14_AHandlerThatCameInAnEarlierRunAndHandsOnIsCalledOnce) {
+  EXPECT_EXIT(
+      {
+        asyncio::run(start_crash_reporter);
+        asyncio::run([] {});
+        asyncio::run([] { fault_elsewhere(); });
+      },
+      died, "^crash reporter called\n$");
+  EXPECT_EXIT(
+      {
+        asyncio::run(start_crash_reporter);
+        asyncio::run([] { recurse_for_ever(0); });
+      },
+      died, "^crash reporter called\nasyncio: stack overflow in task 'main'[^\n]*\n$");
+}
+
+TEST(FiberHazardsDeathTest, Hazard14_OnceSuchAHandlerHasGoneTheReportIsBack) {
+  EXPECT_EXIT(
+      {
+        asyncio::run(start_crash_reporter);
+        ::sigaction(SIGSEGV, &before_reporter, nullptr);
+        asyncio::run([] {});
+        asyncio::run([] { recurse_for_ever(0); });
+      },
+      died, "^asyncio: stack overflow in task 'main'[^\n]*\n$");
+  EXPECT_EXIT(
+      {
+        asyncio::run(start_crash_reporter);
+        ::signal(SIGSEGV, SIG_DFL);
+        asyncio::run([] { recurse_for_ever(0); });
+      },
+      died, "^asyncio: stack overflow in task 'main'[^\n]*\n$");
+}
+
+TEST(FiberHazardsDeathTest, Hazard14_ASegvThatSomebodySendsEndsTheProcessAtOnce) {
+  const auto killed = testing::KilledBySignal(SIGSEGV);
+  EXPECT_EXIT(asyncio::run([] {
+                ::kill(::getpid(), SIGSEGV);
+                std::_Exit(3);
+              }),
+              killed, "");
+  EXPECT_EXIT(asyncio::run([] {
+                ::raise(SIGSEGV);
+                std::_Exit(3);
+              }),
+              killed, "");
+}
+
+TEST(FiberHazardsDeathTest, Hazard14_ASegvThatSomebodySendsIsIgnoredWhereTheProgramSaysSo) {
+  EXPECT_EXIT(
+      {
+        ::signal(SIGSEGV, SIG_IGN);
+        asyncio::run([] {
+          ::raise(SIGSEGV);
+          std::_Exit(3);
+        });
+      },
+      testing::ExitedWithCode(3), "^$");
+}
+
 TEST_F(FiberHazardsTest, Hazard14_EarlierHandlerIsBackWhenTheLoopHasGone) {
   const auto handler = [] {
     struct sigaction present {};

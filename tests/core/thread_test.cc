@@ -7,7 +7,12 @@
 #include <set>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
+
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <asyncio/asyncio.h>
 #include <asyncio/tests/support/bare_waiter.h>
@@ -286,14 +291,44 @@ TEST_F(ThreadTest, ManyJobsShareABoundedNumberOfThreads) {
   });
 }
 
-TEST_F(ThreadTest, WorkersTakeNoSignalsOfTheProcess) {
+// As every thread that another starts: with all signals blocked, what a job starts could not be ended.
+TEST_F(ThreadTest, WorkersHaveTheSignalMaskOfTheLoopsThread) {
+  sigset_t some;
+  sigset_t before;
+  ::sigemptyset(&some);
+  ::sigaddset(&some, SIGUSR2);
+  ASSERT_EQ(0, ::pthread_sigmask(SIG_BLOCK, &some, &before));
   run([] {
-    const bool blocked = to_thread([] {
+    const auto [blocked, others_blocked] = to_thread([] {
       sigset_t mask;
       ::pthread_sigmask(SIG_SETMASK, nullptr, &mask);
-      return ::sigismember(&mask, SIGINT) == 1 && ::sigismember(&mask, SIGTERM) == 1;
+      return std::pair{::sigismember(&mask, SIGUSR2) == 1, ::sigismember(&mask, SIGTERM) == 1};
     });
     EXPECT_TRUE(blocked);
+    EXPECT_FALSE(others_blocked);
+  });
+  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+}
+
+TEST_F(ThreadTest, AProgramThatAJobStartsCanBeEnded) {
+  run([] {
+    const int status = to_thread([] {
+      const char* const arguments[] = {"sleep", "600", nullptr};
+      pid_t child = 0;
+      if (::posix_spawnp(&child, "sleep", nullptr, nullptr, const_cast<char* const*>(arguments),
+                         environ) != 0) {
+        return -1;
+      }
+      ::kill(child, SIGTERM);
+      int ended = 0;
+      for (int looks = 0; ::waitpid(child, &ended, WNOHANG) == 0; ++looks) {
+        if (looks == 5000) ::kill(child, SIGKILL);
+        ::usleep(1000);
+      }
+      return ended;
+    });
+    ASSERT_TRUE(WIFSIGNALED(status));
+    EXPECT_EQ(SIGTERM, WTERMSIG(status));
   });
 }
 

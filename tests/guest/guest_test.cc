@@ -393,6 +393,46 @@ TEST_F(GuestTest, Pitfall15_AfterAForkBothGoOn) {
   EXPECT_EQ("parent", got);
 }
 
+TEST_F(GuestTest, Pitfall15_ATaskThatSleptAtTheForkWakesInTheChild) {
+  int ticks = 0;
+  loop->create_task([&] {
+    for (; ticks < 3; ++ticks) sleep(2ms);
+  });
+  host->look();
+  const pid_t child = ::fork();
+  if (child == 0) {
+    ::alarm(20);
+    host->after_fork();
+    loop->after_fork();  // and nothing else that would call for the host
+    host->run();
+    ::_exit(ticks == 3 ? 0 : 1);
+  }
+  int status = 0;
+  ASSERT_EQ(child, ::waitpid(child, &status, 0));
+  EXPECT_EQ(0, status);
+  host->run();
+  EXPECT_EQ(3, ticks);
+}
+
+TEST_F(GuestTest, Pitfall15_AChildThatForgetsItIsToldOnce) {
+  const pid_t child = ::fork();
+  if (child == 0) {
+    for (int i = 0; i < 3; ++i) {
+      loop->create_task([&] { ::_exit(1); });
+      try {
+        host->look();
+      } catch (const InvalidStateError& error) {  // where it is the host that calls process()
+        ::_exit(contains(error.what(), "after_fork() first") ? 0 : 3);
+      }
+    }
+    const bool told = reports.size() == 1 && contains(reports[0], "call after_fork() first");
+    ::_exit(told ? 0 : 2);
+  }
+  int status = 0;
+  ASSERT_EQ(child, ::waitpid(child, &status, 0));
+  EXPECT_EQ(0, status) << "512: not told, or more than once";
+}
+
 TEST_F(GuestTest, Pitfall16_TwoGuestsOfOneHostAreApart) {
   Guest second{*host};
   int ended = 0;

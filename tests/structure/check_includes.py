@@ -20,7 +20,7 @@ ARROWS = {
 DETAIL_OUTSIDE_CORE = {
     "concurrency": ["observation_hooks.h", "of_loop.h", "scope.h", "slot.h", "task_control.h"],
     "resource": ["observation_hooks.h", "of_loop.h", "task_control.h"],
-    "observable": ["observation_hooks.h", "of_loop.h", "task_control.h"],
+    "observable": ["fork_mutex.h", "observation_hooks.h", "of_loop.h", "task_control.h"],
     "backends": [],
 }
 # All that a backend may know of the core: the contract, and what it is told and tells by.

@@ -3,14 +3,19 @@
 #include <string>
 
 #include <asyncio/core/errors.h>
+#include <asyncio/core/internal/process/signals.h>
 #include <asyncio/core/internal/process/workers.h>
 #include <asyncio/core/internal/reactor/reactor.h>
+#include <asyncio/core/internal/scheduler.h>
 
 namespace asyncio::detail {
 
 void carry_on_in_child(const Rooms& rooms) {
   rooms.reactor.after_fork();
+  rooms.signals.after_fork();
   rooms.workers.after_fork();
+  // A host has to come by: nothing of what it was to wait for came along.
+  rooms.scheduler.work_came();
 }
 
 void check_fork(const Reactor& reactor, const char* call) {

@@ -11,6 +11,7 @@
 #include <string>
 #include <utility>
 
+#include <asyncio/core/detail/fork_mutex.h>
 #include <asyncio/core/errors.h>
 #include <asyncio/core/internal/failures.h>
 #include <asyncio/core/internal/reactor/reactor.h>
@@ -23,38 +24,86 @@ constexpr int signal_count = 65;
 
 // One signal of the process.
 struct Route {
-  std::atomic<Inbox*> inbox{nullptr};  // of the loop that has it
+  std::atomic<Inbox*> inbox{nullptr};       // of the loop that has it
+  std::atomic<std::uint64_t> forked_at{0};  // forks when that loop took it, or came along in one
   std::atomic<bool> arrived{false};
-  struct sigaction before {};  // what was there; guarded by router_mutex
+  std::atomic<bool> ends_process{false};  // the second time
+  std::atomic<unsigned> times{0};
+  // What was there.  Changed under router_mutex, and only while ours is not there, which reads it.
+  struct sigaction before {};
+
+  // In a forked child the loop is the parent's, unless it is told to come along.
+  bool is_free() const noexcept { return inbox.load() == nullptr || forked_at.load() != forks; }
 };
 
 std::array<Route, signal_count> routes;
-std::mutex router_mutex;
+constinit ForkMutex router_mutex;
+
+Route& route_of(int signo) noexcept { return routes[static_cast<std::size_t>(signo)]; }
+
+bool is_default(const struct sigaction& action) noexcept {
+  return (action.sa_flags & SA_SIGINFO) == 0 && action.sa_handler == SIG_DFL;
+}
+
+// Ends the handler, and then most likely the process.
+void do_as_by_default(int signo) noexcept {
+  ::signal(signo, SIG_DFL);
+  ::raise(signo);
+}
+
+// As if ours had never been there.
+void pass_on(int signo, siginfo_t* info, void* context, const struct sigaction& before) {
+  if ((before.sa_flags & SA_SIGINFO) != 0) {
+    before.sa_sigaction(signo, info, context);
+  } else if (before.sa_handler == SIG_DFL) {
+    do_as_by_default(signo);
+  } else if (before.sa_handler != SIG_IGN) {
+    before.sa_handler(signo);
+  }
+}
 
 // Async-signal-safe: atomics and a write(2).
-void on_signal(int signo) {
-  Route& route = routes[static_cast<std::size_t>(signo)];
-  Inbox* inbox = route.inbox.load();
-  if (inbox == nullptr) return;
+void on_signal(int signo, siginfo_t* info, void* context) {
+  Route& route = route_of(signo);
+  if (route.is_free()) {
+    // Nobody's: left by somebody who put back what was there while a loop had it, as system(3) does,
+    // or inherited by the child of a fork.
+    pass_on(signo, info, context, route.before);
+    return;
+  }
+  if (route.ends_process.load() && route.times.fetch_add(1) != 0) {
+    do_as_by_default(signo);
+    return;
+  }
   route.arrived.store(true);
-  inbox->wake_for_signal();
+  route.inbox.load()->wake_for_signal();
+}
+
+bool is_ours(const struct sigaction& action) noexcept {
+  return (action.sa_flags & SA_SIGINFO) != 0 && action.sa_sigaction == &on_signal;
 }
 
 void claim(int signo, Inbox& inbox) {
   const std::lock_guard lock{router_mutex};
-  Route& route = routes[static_cast<std::size_t>(signo)];
-  if (route.inbox.load() != nullptr) {
+  Route& route = route_of(signo);
+  if (!route.is_free()) {
     throw InvalidStateError("add_signal_handler(" + std::to_string(signo) +
                             "): another loop has this signal; a signal belongs to one loop, which "
                             "can pass it on with call_soon_threadsafe(...)");
   }
+  struct sigaction present {};
+  ::sigaction(signo, nullptr, &present);
+  if (!is_ours(present)) route.before = present;
   route.arrived.store(false);
+  route.ends_process.store(false);
+  route.times.store(0);
+  route.forked_at.store(forks);
   route.inbox.store(&inbox);
   struct sigaction ours {};
-  ours.sa_handler = &on_signal;
-  ours.sa_flags = SA_RESTART;
+  ours.sa_sigaction = &on_signal;
+  ours.sa_flags = SA_RESTART | SA_SIGINFO;
   ::sigfillset(&ours.sa_mask);
-  if (::sigaction(signo, &ours, &route.before) != 0) {
+  if (::sigaction(signo, &ours, nullptr) != 0) {
     const int error = errno;
     route.inbox.store(nullptr);
     throw std::invalid_argument("add_signal_handler(" + std::to_string(signo) +
@@ -62,17 +111,47 @@ void claim(int signo, Inbox& inbox) {
   }
 }
 
-void give_back(int signo) noexcept {
+// Whoever has put something else there meanwhile keeps it.
+void give_back(int signo, const Inbox& inbox) noexcept {
   const std::lock_guard lock{router_mutex};
-  Route& route = routes[static_cast<std::size_t>(signo)];
-  ::sigaction(signo, &route.before, nullptr);
+  Route& route = route_of(signo);
+  if (route.inbox.load() != &inbox) return;  // another loop of a forked child has it by now
+  struct sigaction present {};
+  ::sigaction(signo, nullptr, &present);
+  if (is_ours(present)) ::sigaction(signo, &route.before, nullptr);
   route.inbox.store(nullptr);
 }
 
 }  // namespace
 
+bool Signals::has_default(int signo) {
+  const std::lock_guard lock{router_mutex};
+  struct sigaction present {};
+  if (::sigaction(signo, nullptr, &present) != 0) return false;
+  const Route& route = route_of(signo);
+  return is_default(is_ours(present) && route.is_free() ? route.before : present);
+}
+
+void Signals::end_process_at_second(int signo) noexcept {
+  route_of(signo).ends_process.store(true);
+}
+
+void Signals::after_fork() noexcept {
+  const std::lock_guard lock{router_mutex};
+  for (const auto& [signo, list] : handlers_) {
+    Route& route = route_of(signo);
+    if (route.inbox.load() == &rooms_.reactor.inbox()) route.forked_at.store(forks);
+  }
+}
+
 void Signals::end() noexcept {
-  while (!handlers_.empty()) remove_all(handlers_.begin()->first);
+  // Out of the tables first: what a handler holds may call back into this object when it goes.
+  const auto due = std::exchange(due_, {});
+  const auto dropped = std::exchange(handlers_, {});
+  for (const auto& [signo, list] : dropped) {
+    give_back(signo, rooms_.reactor.inbox());
+    for (const Handler& handler : list) forget(handler);
+  }
 }
 
 std::uint64_t Signals::add(int signo, UniqueFunction<void(int)> callback, bool keeps_alive) {
@@ -104,7 +183,7 @@ bool Signals::remove(std::uint64_t id) {
     forget(removed);
     list.erase(found);
     if (list.empty()) {
-      give_back(signo);
+      give_back(signo, rooms_.reactor.inbox());
       handlers_.erase(signo);
     }
     return true;
@@ -118,14 +197,14 @@ bool Signals::remove_all(int signo) {
   const auto removed = handlers_.extract(signo);
   if (removed.empty()) return false;
   for (const Handler& handler : removed.mapped()) forget(handler);
-  give_back(signo);
+  give_back(signo, rooms_.reactor.inbox());
   return true;
 }
 
 void Signals::dispatch() {
   if (rooms_.reactor.inbox().take_signalled()) {
     for (const auto& [signo, list] : handlers_) {
-      if (!routes[static_cast<std::size_t>(signo)].arrived.exchange(false)) continue;
+      if (!route_of(signo).arrived.exchange(false)) continue;
       for (const Handler& handler : list) due_.emplace_back(signo, handler);
     }
   }

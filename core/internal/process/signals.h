@@ -30,12 +30,22 @@ class Signals {
   /// With `keeps_alive`, a loop with this handler may wait forever.
   /// Throws: as EventLoop::add_signal_handler.
   std::uint64_t add(int signo, UniqueFunction<void(int)> callback, bool keeps_alive = true);
+  /// From now on, and until the last handler goes: the first time the signal is for the handlers, and
+  /// the second time it has its default effect, whatever the loop is doing.
+  void end_process_at_second(int signo) noexcept;
   bool remove(std::uint64_t id);
   bool remove_all(int signo);
 
   /// Calls the handlers of the signals that have arrived, until the loop is told to stop; the rest
   /// wait for its next run.  Cost: one load when nothing has arrived.
   void dispatch();
+
+  /// In the child of a fork: what is here came along.
+  void after_fork() noexcept;
+
+  /// Returns whether the signal has its default disposition, as far as the program is concerned.
+  /// Threads: any.
+  static bool has_default(int signo);
 
   /// May the loop wait forever, for a signal that somebody handles?
   bool keep_loop_alive() const noexcept { return keeping_alive_ != 0; }

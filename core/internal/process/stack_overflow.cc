@@ -8,14 +8,16 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <asyncio/core/detail/fork_mutex.h>
 #include <asyncio/core/internal/memory/stack_pool.h>
 #include <asyncio/core/internal/scheduler.h>
 
 namespace asyncio::detail {
 namespace {
 
-std::mutex install_mutex;
+constinit ForkMutex install_mutex;
 int installs = 0;
+bool wrapped = false;  // somebody has put theirs in our place, and may hand on to us
 struct sigaction earlier {};
 
 void say(const char* text) noexcept {
@@ -61,12 +63,17 @@ void on_fault(int signo, siginfo_t* info, void* context) {
   }
   if ((earlier.sa_flags & SA_SIGINFO) != 0) {
     earlier.sa_sigaction(signo, info, context);
-  } else if (earlier.sa_handler != SIG_DFL && earlier.sa_handler != SIG_IGN) {
-    earlier.sa_handler(signo);
-  } else {
-    // The fault happens again on return, and then has its default effect.
-    ::signal(SIGSEGV, SIG_DFL);
+    return;
   }
+  if (earlier.sa_handler != SIG_DFL && earlier.sa_handler != SIG_IGN) {
+    earlier.sa_handler(signo);
+    return;
+  }
+  const bool sent = info->si_code <= 0;  // by kill() and its like: there is no fault
+  if (sent && earlier.sa_handler == SIG_IGN) return;
+  // A fault happens again on return, and then has its default effect.
+  ::signal(SIGSEGV, SIG_DFL);
+  if (sent) ::raise(SIGSEGV);
 }
 
 bool is_ours(const struct sigaction& action) noexcept {
@@ -116,6 +123,9 @@ void install_stack_overflow_report() noexcept {
   struct sigaction present {};
   ::sigaction(SIGSEGV, nullptr, &present);
   if (is_ours(present)) return;  // left in place by an uninstall that found it wrapped
+  // On top of one that hands on to us, we would hand on to it, and so for ever.
+  wrapped = wrapped && is_a_handler(present);
+  if (wrapped) return;
   struct sigaction ours {};
   ours.sa_sigaction = &on_fault;
   ours.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER;
@@ -129,7 +139,8 @@ void uninstall_stack_overflow_report() noexcept {
   if (--installs != 0) return;
   struct sigaction present {};
   ::sigaction(SIGSEGV, nullptr, &present);
-  if (is_ours(present)) ::sigaction(SIGSEGV, &earlier, nullptr);
+  wrapped = !is_ours(present);
+  if (!wrapped) ::sigaction(SIGSEGV, &earlier, nullptr);
 }
 
 void use_alternate_signal_stack() noexcept { static thread_local const AlternateStack stack; }

@@ -1,11 +1,8 @@
 #include <asyncio/core/internal/process/thread_pool.h>
 
 #include <algorithm>
-#include <csignal>
 #include <system_error>
 #include <utility>
-
-#include <pthread.h>
 
 namespace asyncio::detail {
 
@@ -35,21 +32,15 @@ void ThreadPool::work(const std::shared_ptr<State>& state, const std::shared_ptr
 void ThreadPool::submit(UniqueFunction<void()> job) {
   const std::lock_guard lock{state_->mutex};
   if (state_->idle <= state_->jobs.size() && workers_.size() < most_threads()) {
-    // Signals belong to the threads of the program, not to helper threads.
-    sigset_t all;
-    sigset_t before;
-    ::sigfillset(&all);
-    ::pthread_sigmask(SIG_SETMASK, &all, &before);
+    // It has the signal mask of the loop's thread, as every thread has that of the thread which
+    // starts it, and so does what a job starts: a program with all signals blocked could not be
+    // ended.
     try {
       auto busy = std::make_shared<bool>(false);
       workers_.push_back({std::thread{&ThreadPool::work, state_, busy}, busy});
     } catch (const std::system_error&) {
-      if (workers_.empty()) {
-        ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
-        throw;
-      }
+      if (workers_.empty()) throw;
     }
-    ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
   }
   state_->jobs.push_back(std::move(job));
   state_->work.notify_one();

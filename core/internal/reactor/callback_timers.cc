@@ -27,7 +27,9 @@ CallbackTimers::CallbackTimers(Reactor& reactor) noexcept : reactor_(reactor) {}
 CallbackTimers::~CallbackTimers() { clear(); }
 
 void CallbackTimers::clear() noexcept {
-  while (!timers_.empty()) remove(TimerId{timers_.begin()->first});
+  held_.clear();
+  const auto dropped = std::exchange(timers_, {});
+  for (const auto& [id, timer] : dropped) reactor_.timers().disarm(*timer);
 }
 
 TimerId CallbackTimers::add(TimePoint first, Duration interval, bool persistent,

@@ -27,7 +27,7 @@ class CallbackTimers {
   TimerId add(TimePoint first, Duration interval, bool persistent, UniqueFunction<void()> callback);
   /// Returns false if no timer has this id.  What the callback holds is destroyed last.
   bool remove(TimerId id) noexcept;
-  /// Removes every timer, even those that are added meanwhile.
+  /// Destroys every one that is there.  What they hold may come back and add more.
   void clear() noexcept;
   std::size_t count() const noexcept { return timers_.size(); }
 

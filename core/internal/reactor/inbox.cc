@@ -8,28 +8,15 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include <asyncio/core/detail/fork_mutex.h>
 #include <asyncio/core/errors.h>
 
 namespace asyncio::detail {
 namespace {
 
-struct IdleInboxes {
-  std::mutex mutex;
-  Inbox* first = nullptr;
-  IdleInboxes* left_behind = nullptr;  // the one of the process that forked this one
-};
-// Leaked on purpose: threads may post, and be refused, while statics are destroyed.
-IdleInboxes& idle_inboxes() {
-  static IdleInboxes* list = nullptr;
-  [[maybe_unused]] static const bool made = [] {
-    const auto make = [] { list = new IdleInboxes{{}, nullptr, list}; };
-    make();
-    // In the child of a fork, a thread that stayed behind may hold the old one's lock.
-    ::pthread_atfork(nullptr, nullptr, make);
-    return true;
-  }();
-  return *list;
-}
+// Never destroyed: threads may post, and be refused, while statics are destroyed.
+constinit ForkMutex idle_mutex;
+constinit Inbox* first_idle = nullptr;
 
 int make_eventfd() {
   const int fd = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -49,12 +36,11 @@ Post* Inbox::closed_mark() noexcept {
 
 Inbox& Inbox::open() {
   const int fd = make_eventfd();
-  IdleInboxes& idle = idle_inboxes();
   Inbox* inbox = nullptr;
   {
-    const std::lock_guard lock{idle.mutex};
-    inbox = idle.first;
-    if (inbox != nullptr) idle.first = inbox->next_idle_;
+    const std::lock_guard lock{idle_mutex};
+    inbox = first_idle;
+    if (inbox != nullptr) first_idle = inbox->next_idle_;
   }
   if (inbox == nullptr) inbox = new Inbox;
   inbox->wake_fd_ = fd;
@@ -70,25 +56,28 @@ void Inbox::refuse_thread(const char* call) {
                           " from a thread that is not the loop's: use call_soon_threadsafe(...)");
 }
 
-void Inbox::close() noexcept {
-  sleeping_.store(false);
+void Inbox::refuse() noexcept {
   Post* left = head_.exchange(closed_mark());
-  epoch_.fetch_add(1, std::memory_order_relaxed);
-  while (left != nullptr) {
+  while (left != nullptr && left != closed_mark()) {
     Post* next = left->next;
     left->run(*left, nullptr);
     left = next;
   }
+}
+
+void Inbox::close() noexcept {
+  sleeping_.store(false);
+  epoch_.fetch_add(1, std::memory_order_relaxed);
+  refuse();
   // A thread that saw sleeping_ true has counted itself in before it looks again and finds it
   // false.
   while (writers_.load() != 0) {
   }
   ::close(wake_fd_);
   wake_fd_ = -1;
-  IdleInboxes& idle = idle_inboxes();
-  const std::lock_guard lock{idle.mutex};
-  next_idle_ = idle.first;
-  idle.first = this;
+  const std::lock_guard lock{idle_mutex};
+  next_idle_ = first_idle;
+  first_idle = this;
 }
 
 bool Inbox::push(Post& post) noexcept {

@@ -26,7 +26,9 @@ class Inbox {
   /// An open inbox with an eventfd.
   /// Throws: Error when out of descriptors.
   static Inbox& open();
-  /// Runs what is left with null, and gives the object back.
+  /// Takes no more posts, and drops what is left (with null).
+  void refuse() noexcept;
+  /// As refuse(), and gives the object back.
   void close() noexcept;
 
   /// Takes over `post`.  Returns false if the inbox is closed; the post is then still the caller's.

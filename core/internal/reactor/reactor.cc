@@ -42,6 +42,7 @@ Reactor::Reactor(EventLoopInterface& interface)
 }
 
 Reactor::~Reactor() {
+  callbacks_.clear();
   inbox_->close();
   if (timerfd_ >= 0) ::close(timerfd_);
 }
@@ -119,7 +120,7 @@ void Reactor::fire_due(TimePoint now, std::uint64_t limit, const bool& stop) {
     TimerQueue& timers;
     ~BringBack() { timers.bring_back(); }
   } bring_back{timers_};
-  for (TimerNode* due = nullptr; !stop && (due = timers_.due(now)) != nullptr;) {
+  for (TimerNode* due = nullptr; !stop && !forked() && (due = timers_.due(now)) != nullptr;) {
     TimerNode& node = *due;
     if (node.sequence >= limit) {
       timers_.set_aside(node);  // armed in this turn, due already: next turn

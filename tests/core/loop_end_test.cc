@@ -1,0 +1,162 @@
+// The end of a loop: what it destroys is anybody's, and its destructor may call the loop.
+#include <csignal>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <utility>
+
+#include <gtest/gtest.h>
+
+#include <asyncio/asyncio.h>
+
+namespace asyncio::test {
+namespace {
+
+using namespace std::chrono_literals;
+
+class LoopEndTest : public testing::Test {
+ protected:
+  LoopEndTest() : owner_(std::make_unique<EventLoop>(make_backend("auto"))), loop(*owner_) {}
+
+  void TearDown() override {
+    if (owner_ != nullptr) end_loop();
+    EXPECT_NE(0, made_);
+    EXPECT_EQ(made_, gone_) << "not everything was destroyed, once";
+  }
+
+  void end_loop() {
+    delete owner_.release();  // in this order: until the end it is the loop that is called
+  }
+
+  /// Owned by a callback, it does something when the callback is destroyed.
+  std::shared_ptr<void> at_end(std::function<void()> action = [] {}) {
+    ++made_;
+    return {nullptr, [this, action = std::move(action)](void*) {
+              ++gone_;
+              action();
+            }};
+  }
+
+ private:
+  int made_ = 0;
+  int gone_ = 0;
+  std::unique_ptr<EventLoop> owner_;
+
+ protected:
+  EventLoop& loop;
+};
+
+constexpr auto never = [](auto&&...) { ADD_FAILURE() << "must not be called"; };
+
+/// A callback that is not called, and what it owns.
+auto holding(std::shared_ptr<void> owned) {
+  return [owned = std::move(owned)](auto&&... arguments) { never(arguments...); };
+}
+
+TEST_F(LoopEndTest, ATimersCallbackMayOwnWhatDeletesTheTimer) {
+  TimerId id;
+  bool deleted = true;
+  id = loop.add_timer(1s, holding(at_end([&] { deleted = loop.del_timer(id); })));
+  end_loop();
+  EXPECT_FALSE(deleted) << "it is gone already";
+}
+
+TEST_F(LoopEndTest, ATimerThatIsDeletedMayDeleteItselfAndOthersAndArmMore) {
+  const TimerId other = loop.call_later(1s, holding(at_end()));
+  TimerId id;
+  id = loop.call_later(1s, holding(at_end([&] {
+                         EXPECT_FALSE(loop.del_timer(id));
+                         EXPECT_TRUE(loop.del_timer(other));
+                         for (int i = 0; i < 100; ++i) loop.call_later(1s, holding(at_end()));
+                       })));
+  EXPECT_TRUE(loop.del_timer(id));
+  EXPECT_EQ(100u, loop.statistics().timers);
+}
+
+TEST_F(LoopEndTest, WhatIsDestroyedMayArmTimersAndQueueCallbacks) {
+  const auto come_back = [&] {
+    loop.call_soon(holding(at_end()));
+    loop.call_later(1s, holding(at_end()));
+  };
+  loop.call_soon(holding(at_end(come_back)));
+  loop.call_later(1s, holding(at_end(come_back)));
+}
+
+TEST_F(LoopEndTest, WhatIsDestroyedMayStartATaskThatIsUnwound) {
+  bool unwound = false;
+  loop.call_later(1s, holding(at_end([&] {
+                    loop.create_task([&, kept = at_end([&] { unwound = true; })] { sleep(1h); });
+                  })));
+  end_loop();
+  EXPECT_TRUE(unwound);
+}
+
+TEST_F(LoopEndTest, ASignalHandlersEndMayRemoveAndAddHandlers) {
+  std::uint64_t id = 0;
+  id = loop.add_signal_handler(SIGUSR1, holding(at_end([&] {
+                                 EXPECT_FALSE(loop.remove_signal_handler(id));
+                                 EXPECT_FALSE(loop.remove_signal_handler(std::uint64_t{SIGUSR1}));
+                                 loop.add_signal_handler(SIGUSR2, holding(at_end()));
+                               })));
+  end_loop();
+  for (const int signo : {SIGUSR1, SIGUSR2}) {
+    struct sigaction now {};
+    ::sigaction(signo, nullptr, &now);
+    EXPECT_EQ(SIG_DFL, now.sa_handler) << "signal " << signo << " was not given back";
+  }
+}
+
+TEST_F(LoopEndTest, ARemovedSignalHandlersEndMayRemoveAndAddHandlers) {
+  for (const bool by_number : {false, true}) {
+    std::uint64_t id = 0;
+    id = loop.add_signal_handler(SIGUSR1, holding(at_end([&] {
+                                   EXPECT_FALSE(loop.remove_signal_handler(id));
+                                   loop.add_signal_handler(SIGUSR1, holding(at_end()));
+                                 })));
+    EXPECT_TRUE(loop.remove_signal_handler(by_number ? std::uint64_t{SIGUSR1} : id));
+    EXPECT_TRUE(loop.remove_signal_handler(std::uint64_t{SIGUSR1})) << "that was added meanwhile";
+  }
+}
+
+TEST_F(LoopEndTest, ARemovedSignalHandlersEndMayRemoveTheNextOneOfTheSignal) {
+  std::uint64_t next = 0;
+  const std::uint64_t first = loop.add_signal_handler(
+      SIGUSR1, holding(at_end([&] { EXPECT_TRUE(loop.remove_signal_handler(next)); })));
+  next = loop.add_signal_handler(SIGUSR1, holding(at_end()));
+  bool called = false;
+  loop.add_signal_handler(SIGUSR1, [&](int) { called = true; });
+  EXPECT_TRUE(loop.remove_signal_handler(first));
+  loop.run([&] {
+    ::raise(SIGUSR1);
+    while (loop.statistics().turns < 10 && !called) yield();
+  });
+  EXPECT_TRUE(called) << "the third is not to suffer";
+}
+
+TEST_F(LoopEndTest, TheExceptionHandlersEndMayCallTheLoop) {
+  loop.set_exception_handler(holding(at_end([&] {
+    loop.call_soon(holding(at_end()));
+    loop.call_later(1s, holding(at_end()));
+    EXPECT_FALSE(loop.remove_signal_handler(std::uint64_t{SIGUSR1}));
+  })));
+}
+
+TEST_F(LoopEndTest, APostsEndMayCallTheLoop) {
+  loop.call_soon_threadsafe(holding(at_end([&] {
+    loop.call_soon(holding(at_end()));
+    loop.call_later(1s, holding(at_end()));
+  })));
+}
+
+TEST_F(LoopEndTest, OfABackendAloneATimersCallbackMayOwnWhatDeletesTheTimer) {
+  std::unique_ptr<EventLoopInterface> owner = make_backend("auto");
+  EventLoopInterface& backend = *owner;
+  TimerId id;
+  bool deleted = true;
+  id = backend.add_timer(1s, holding(at_end([&] { deleted = backend.del_timer(id); })), true);
+  delete owner.release();
+  EXPECT_FALSE(deleted);
+}
+
+}  // namespace
+}  // namespace asyncio::test
