@@ -40,9 +40,10 @@ class Lazy {
     std::exception_ptr exception;
   };
 
-  Lazy(const Lazy&) = delete;
-  Lazy& operator=(const Lazy&) = delete;
-  ~Lazy() { coroutine_.destroy(); }
+  Lazy(Lazy&& other) noexcept : coroutine_(std::exchange(other.coroutine_, nullptr)) {}
+  ~Lazy() {
+    if (coroutine_ != nullptr) coroutine_.destroy();
+  }
 
   bool await_ready() const noexcept { return false; }
   std::coroutine_handle<> await_suspend(std::coroutine_handle<> waiting) noexcept {
