@@ -10,7 +10,7 @@ int main() {
 
   asyncio::run([] {
     std::cout << "Hello,\n";
-    asyncio::sleep(100ms);  // other tasks would run meanwhile
+    asyncio::sleep(100ms);  // other tasks run meanwhile
     std::cout << "world.\n";
   });
 }

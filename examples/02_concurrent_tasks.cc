@@ -8,7 +8,7 @@
 
 using namespace std::chrono_literals;
 
-// Stands for a request to somebody else.  It reads like blocking code, but only the task waits.
+// Stands for a request to another server.  It reads like blocking code, but only the task waits.
 std::string fetch(const std::string& name, asyncio::Duration takes) {
   asyncio::sleep(takes);
   return "answer from " + name;
@@ -22,7 +22,7 @@ int main() {
     auto [first, second] = asyncio::gather(near, far);
     std::cout << first << ", " << second << '\n';
 
-    // What is waited for too long is cancelled, and has ended before the exception arrives.
+    // A task that takes too long is cancelled, and has ended before the exception arrives.
     try {
       std::cout << asyncio::wait_for([] { return fetch("nowhere", 1h); }, 50ms) << '\n';
     } catch (const asyncio::TimeoutException&) {

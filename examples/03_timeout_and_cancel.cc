@@ -1,4 +1,4 @@
-// Work that is ended early: by a limit of time, or by cancel().
+// Work that is ended early: by a time limit, or by cancel().
 // Prints who gave up on what; each "closed" comes before it, since what is cancelled is waited for.
 #include <chrono>
 #include <iostream>
@@ -17,7 +17,7 @@ class Connection {
   }
 };
 
-// Nothing in here knows of cancellation: it unwinds like an exception, and destructors run.
+// Nothing in here knows about cancellation: it unwinds like an exception, and destructors run.
 std::string talk() {
   Connection connection;
   return connection.read();
@@ -25,30 +25,30 @@ std::string talk() {
 
 int main() {
   asyncio::run([] {
-    // A task, or a callable that becomes one, with a limit.
+    // A task, or a callable that becomes one, with a time limit.
     try {
       asyncio::wait_for(talk, 20ms);
     } catch (const asyncio::TimeoutException&) {
       std::cout << "wait_for gave up\n";
     }
 
-    // A region of this very task with a limit: all of its calls together have 20 ms.
+    // A region of this task with a time limit: all of its calls together have 20 ms.
     try {
       asyncio::timeout(20ms, [] { std::cout << talk() << talk() << '\n'; });
     } catch (const asyncio::TimeoutException&) {
       std::cout << "timeout gave up\n";
     }
 
-    // A task that somebody cancels.  Whoever awaits it is told, and is not itself cancelled.
+    // A task that somebody cancels.  The task that awaits it is told, and is not cancelled itself.
     const auto task = asyncio::create_task([] {
       try {
         talk();
       } catch (const asyncio::Cancelled& cancelled) {
         std::cout << "  inside: Cancelled, " << cancelled.text() << '\n';
-        throw;  // let it go through: caught and kept, it would be thrown again by the next call
+        throw;  // let it through: if kept, the next call would throw it again
       }
     });
-    asyncio::yield();  // the task begins; cancelled before, it would never run
+    asyncio::yield();  // the task begins; cancelled before that, it would never run
     task.cancel("nobody is interested");
     try {
       asyncio::await(task);

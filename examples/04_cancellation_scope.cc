@@ -22,7 +22,7 @@ int main() {
         CancellationScope::try_run([] { return answer_after(1h); }, {.timeout = 20ms});
     std::cout << "in time: " << answer.value_or("nothing") << '\n';
 
-    // Tasks belong to the scope they are created in.  When it ends they have ended, too.
+    // Tasks belong to the scope they are created in.  When it ends, they have ended too.
     const auto work = [] { asyncio::sleep(1h); };
     asyncio::Task<void> first, second;
     const bool finished = CancellationScope::try_run([&](CancellationScope& scope) {
@@ -43,7 +43,7 @@ int main() {
     });
     std::cout << "with more time: " << late.value_or("nothing") << '\n';
 
-    // A shield keeps out what comes from outside, for work that must not be left half done.
+    // A shield keeps out cancels from outside, for work that must not be left half done.
     CancellationScope::try_run([](CancellationScope& scope) {
       scope.cancel();
       asyncio::shield([] {

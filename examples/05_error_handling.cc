@@ -1,4 +1,4 @@
-// Failures: where an exception thrown in a task comes out again, alone or among others.
+// Failures: where an exception thrown in a task is thrown again, alone or among others.
 // Prints one line for each way, and a report of several failures at once.
 #include <chrono>
 #include <iostream>
@@ -19,7 +19,7 @@ void one_task() {
   const auto task = asyncio::create_task([] { return fetch("about"); });
   try {
     asyncio::await(task);
-  } catch (const std::runtime_error& error) {  // the same exception, in whoever awaits
+  } catch (const std::runtime_error& error) {  // the same exception, in the task that awaits
     std::cout << "await: " << error.what() << '\n';
   }
 }
@@ -39,7 +39,7 @@ void several_tasks() {
     }
   }
 
-  // The same tasks once more, but now what failed is just left out.
+  // The same tasks once more, but now a task that failed is just left out.
   const auto [a, b, c] =
       asyncio::gather<asyncio::GatherStrategy::return_partial>(index, about, help);
   std::cout << "partial: " << a.value_or("-") << ' ' << b.value_or("-") << ' ' << c.value_or("-")

@@ -28,9 +28,9 @@ void one_fails() {
     asyncio::TaskGroup::run([&](asyncio::TaskGroup& group) {
       sibling = group.spawn([] { asyncio::sleep(1h); });
       group.spawn([] { throw std::runtime_error("no disk"); });
-      asyncio::sleep(1h);  // the body is interrupted, too
+      asyncio::sleep(1h);  // the body is interrupted too
     });
-  } catch (const asyncio::ExceptionGroup& group) {  // a group also for a single failure
+  } catch (const asyncio::ExceptionGroup& group) {  // a group even for a single failure
     for (const auto& failure : group.exceptions()) {
       std::cout << "failed: " << asyncio::describe(failure) << '\n';
     }

@@ -23,14 +23,14 @@ int main() {
   asyncio::run([] {
     asyncio::await(asyncio::create_task([] { handle("GET /"); }));
     asyncio::await(asyncio::create_task([] { handle("GET /help"); }));
-    log("idle");  // what the two tasks have set was theirs
+    log("idle");  // what the two tasks have set was their own
 
     asyncio::set_context("request", "PUT /");
     const auto child = asyncio::create_task([] {
       log("inherited, although the parent goes on to set another");
       asyncio::set_context("request", "own");
       log("set here");
-      asyncio::delete_context("request");  // the own value goes, the inherited one shows again
+      asyncio::delete_context("request");  // now the inherited value shows again
       log("inherited still");
       asyncio::clear_context();
       log("nothing left");

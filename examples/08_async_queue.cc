@@ -26,7 +26,7 @@ int main() {
               received.push_back(item);
             }
           } catch (const asyncio::ClosedError&) {
-            // Closed, and what was in it has been taken: no more work.
+            // Closed, and nothing is left in it: no more work.
           }
         });
       }

@@ -13,7 +13,7 @@ int main() {
   asyncio::run(say_which);
   std::cout << "\nby name:";
 
-  // A name takes that one and nothing else: it is an error if it was not built.
+  // A name means that backend and nothing else: it is an error if it was not built.
   for (const auto& name : asyncio::available_backends()) {  // best first
     asyncio::RunOptions options;
     options.backend = name;

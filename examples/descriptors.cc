@@ -13,7 +13,7 @@
 
 using namespace std::chrono_literals;
 
-// Waits, then reads once: reading before would mostly find nothing.
+// Waits, then reads once: an earlier read would mostly find nothing.
 std::string receive(int fd) {
   char buffer[64];
   asyncio::wait_readable(fd);
@@ -42,7 +42,7 @@ int main() {
     std::cout << "main got: " << answer << '\n';
     asyncio::await(peer);
 
-    // With a limit it gives false when the time has run out; zero just looks.
+    // With a limit it returns false if the time runs out; zero just looks.
     if (!asyncio::wait_readable(here, 5ms)) std::cout << "nothing more to read\n";
 
     // One task at a time may wait on one descriptor and direction.
@@ -54,7 +54,7 @@ int main() {
       std::cout << "another task waits already\n";
     }
 
-    // Say so before closing: whoever waits is told at once, and the number can be used again.
+    // Announce the close first: waiting tasks hear of it at once, and the number can be reused.
     asyncio::notify_closing(here);
     ::close(here);
     try {

@@ -27,7 +27,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-/// A descriptor that is closed when its owner goes, be it by return, exception or cancellation.
+/// A descriptor that is closed with its owner, whether by return, exception or cancellation.
 class Fd {
  public:
   explicit Fd(int fd) : fd_(fd) {}
@@ -51,7 +51,7 @@ struct Server {
   char buffer[65536];
 };
 
-/// False if the peer is gone.
+/// Returns false if the peer is gone.
 bool send_all(int fd, std::string_view data) {
   std::string rest;
   for (;;) {

@@ -38,7 +38,7 @@ int main() {
     std::cout << asyncio::await(slow) << '\n';
   });
 
-  ev_run(host, 0);  // as ever; it returns when neither side has anything left to do
+  ev_run(host, 0);  // as before; it returns when neither side has anything left to do
   loop.shutdown();
   ev_loop_destroy(host);
 }

@@ -21,7 +21,7 @@ void on_request(evutil_socket_t /*fd*/, short /*what*/, void* argument) {
   program.loop.create_task([&program] {
     asyncio::sleep(10ms);
     std::cout << "its answer, from a task\n";
-    event_base_loopbreak(program.host);  // it would go on for ever
+    event_base_loopbreak(program.host);  // otherwise it would go on forever
   });
 }
 

@@ -18,7 +18,7 @@ void with_an_event() {
     });
     asyncio::sleep(1ms);
     std::cout << "event: ready, steady, ";
-    started.set();  // wakes all who wait; whoever comes later does not wait at all
+    started.set();  // wakes every waiter; a later wait() returns at once
   });
 }
 
@@ -36,7 +36,7 @@ void with_a_barrier() {
 }
 
 void with_a_future() {
-  // A result that somebody else will set: a callback, say.
+  // A result that something else will set: here, a callback.
   const auto answer = asyncio::create_future<std::string>();
   asyncio::call_later(1ms, [answer] { answer.set_result("set by a timer"); });
   std::cout << "future: " << asyncio::await(answer) << '\n';

@@ -1,4 +1,4 @@
-// An EventLoop of one's own: timers, callbacks and tasks, and several runs of one loop.
+// Your own EventLoop: timers, callbacks and tasks, and several runs of one loop.
 // Prints three ticks and what came before and after them.
 #include <chrono>
 #include <iostream>
@@ -39,7 +39,7 @@ int main() {
     std::cout << error.what() << '\n';
   }
 
-  // With a body it runs that as a task, and ends with it.
+  // With a body, it runs that as a task and ends with it.
   const int result = loop.run([] {
     asyncio::sleep(1ms);
     return 42;

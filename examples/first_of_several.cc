@@ -22,7 +22,7 @@ std::vector<asyncio::Task<std::string>> ask_all() {
 }
 
 void first_of_several() {
-  // wait() cancels nothing.  What is not wanted any more ends with the scope it belongs to.
+  // wait() cancels nothing.  A task that is not wanted any more ends with its scope.
   std::vector<asyncio::Task<std::string>> dropped;
   asyncio::CancellationScope::run([&] {
     auto [done, pending] = asyncio::wait(ask_all(), asyncio::ReturnWhen::first_completed);

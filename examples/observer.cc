@@ -8,7 +8,7 @@
 
 using asyncio::TaskEvent;
 
-// Runs on the loop's thread, inside whatever happens: quick, and without waiting.
+// Runs on the loop's thread, at the moment of the event: it must be quick and cannot wait.
 class Reporter : public asyncio::Observer {
  public:
   void on_task_event(const TaskEvent& event) override {
@@ -37,7 +37,7 @@ int main() {
     asyncio::create_task([] {}, "unwanted").cancel();  // before it has begun
     asyncio::yield();
 
-    observable.clear_observers();  // from here on it costs nothing again
+    observable.clear_observers();  // from here on, it costs nothing again
     std::cout << counter->count(TaskEvent::Type::created) << " created, "
               << counter->count(TaskEvent::Type::started) << " started, "
               << counter->count(TaskEvent::Type::failed) << " failed, "

@@ -24,13 +24,13 @@ Answer answer_from(const redisAsyncContext& context, redisReply* reply) {
   return {{}, explained ? context.errstr : "the connection was closed"};
 }
 
-// Called by C code: without memory for the answer there is no way on, so noexcept.
+// C code calls this: without memory for the answer there is no way to go on, so noexcept.
 void on_reply(redisAsyncContext* context, void* reply, void* argument) noexcept {
   const std::unique_ptr<Pending> pending(static_cast<Pending*>(argument));
   pending->set_result(answer_from(*context, static_cast<redisReply*>(reply)));
 }
 
-/// hiredis calls back for these many times, or not at all.
+/// hiredis calls back many times for these, or never.
 bool has_one_answer(std::string_view name) {
   constexpr std::array<std::string_view, 7> others = {"subscribe",   "psubscribe",   "ssubscribe",
                                                       "unsubscribe", "punsubscribe", "sunsubscribe",

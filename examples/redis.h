@@ -42,7 +42,7 @@ class RedisClient {
   /// Suspends: never.
   /// Throws: RedisConnectionError; std::invalid_argument for a port that is no number.
   explicit RedisClient(const std::string& address);
-  /// Whoever still waits for an answer gets RedisConnectionError.
+  /// Tasks that still wait for an answer get RedisConnectionError.
   ~RedisClient();
   RedisClient(const RedisClient&) = delete;
   RedisClient& operator=(const RedisClient&) = delete;
@@ -60,7 +60,7 @@ class RedisClient {
     return execute(all);
   }
 
-  /// False also once the scope that the client was made in is cancelled.
+  /// Returns false also once the scope that the client was made in is cancelled.
   bool connected() const noexcept { return context_ != nullptr && !servants_.is_cancelled(); }
 
  private:

@@ -32,7 +32,7 @@ void count_visits(RedisClient& redis) {
 }
 
 void keep_a_text(RedisClient& redis) {
-  redis.command("SET greeting", "hello, \"world\"");  // one argument, whatever is in it
+  redis.command("SET greeting", "hello, \"world\"");  // one argument, whatever it contains
   std::cout << redis.command("GET greeting").text() << '\n';
   try {
     redis.command("INCR greeting");

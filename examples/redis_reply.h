@@ -34,7 +34,7 @@ class RedisReply {
   long long integer() const noexcept { return reply_->integer; }
   /// A string, status or error.  Any byte may be in it.
   std::string_view text() const noexcept { return text_of(*reply_); }
-  /// Of an array.
+  /// The number of elements of an array.
   std::size_t size() const noexcept { return reply_->elements; }
   /// An element of an array, as long as this reply lives.
   const redisReply& operator[](std::size_t index) const noexcept { return *reply_->element[index]; }

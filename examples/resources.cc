@@ -17,7 +17,7 @@ class Session : public asyncio::AsyncResource {
   explicit Session(std::string name) : name_(std::move(name)) {}
 
   void close() override {
-    asyncio::sleep(1ms);  // may wait, also while the scope is being cancelled
+    asyncio::sleep(1ms);  // may wait, even while the scope is being cancelled
     closed_ = true;
     std::cout << "  " << name_ << ": " << (hurried_ ? "hung up" : "said goodbye") << '\n';
   }

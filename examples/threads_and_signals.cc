@@ -19,7 +19,7 @@ int main() {
     });
     std::cout << "to_thread: " << answer << '\n';
 
-    // A thread of your own talks to the loop through a handle, and to nothing else of it.
+    // Your own thread talks to the loop through a handle, and through nothing else.
     const auto message = asyncio::create_future<std::string>();
     std::thread stranger([loop = asyncio::get_event_loop().handle(), message] {
       loop.call_soon_threadsafe([message] { message.set_result("hello from outside"); });

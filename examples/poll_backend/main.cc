@@ -1,5 +1,5 @@
-// A program that brings a backend of its own: registers it, and runs tasks on it.
-// Prints what has woken them.
+// A program with its own backend: registers it, and runs tasks on it.
+// Prints what woke them.
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -68,7 +68,7 @@ void signals() {
 }  // namespace
 
 int main() {
-  // Once, and before the first loop that is to use it.
+  // Once, and before the first loop that uses it.
   asyncio::register_backend(third_party::poll_backend());
 
   asyncio::RunOptions options;

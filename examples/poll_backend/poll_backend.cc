@@ -4,12 +4,14 @@
 //  * The kernel remembers nothing: the whole list of descriptors goes in with every call.  So there
 //    is nothing to assert anew, and nothing to share with the child of a fork.
 //  * Readiness is level-triggered, which is what the contract asks for.
-//  * POLLERR and POLLHUP come unasked, and are no direction.
-//  * A closed descriptor does not fail the call: its own entry says POLLNVAL, at once, each time.
-//  * A negative number is skipped in silence: whoever waited on it would wait for ever.
+//  * POLLERR and POLLHUP are reported without being asked for, and are not a direction.
+//  * A closed descriptor does not fail the call: its own entry says POLLNVAL, at once and every
+//    time.
+//  * A negative number is skipped silently: a task that waited on it would wait forever.
 //  * The timeout is an int of milliseconds.  Hence Precision::coarse: the runtime watches a
 //    timerfd, a descriptor like any other, for whatever is finer.
-//  * More entries than RLIMIT_NOFILE are EINVAL; so many are open only if the limit was lowered.
+//  * More entries than RLIMIT_NOFILE are EINVAL.  That many can be open only if the limit was
+//    lowered.
 #include "poll_backend.h"
 
 #include <fcntl.h>
@@ -47,8 +49,8 @@ Interest from_poll(short events) noexcept {
          ((events & POLLOUT) != 0 ? Interest::write : Interest::none);
 }
 
-/// What to report of an entry.  Whoever waits on a descriptor with an error, or whose other end has
-/// hung up, must wake up and find out.
+/// What to report for an entry.  A task that waits on a descriptor with an error, or whose other
+/// end has hung up, must wake up and find out.
 Interest ready_directions(const pollfd& entry) noexcept {
   const bool broken = (entry.revents & (POLLERR | POLLHUP)) != 0;
   return from_poll(broken ? entry.events : entry.revents);
@@ -61,7 +63,7 @@ int timeout(asyncio::TimePoint until) noexcept {
   if (until <= now) return 0;
   // Rounded down, the last millisecond of each wait would be spent in polls that do not block.
   const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - now).count();
-  // More than an int holds: wakes early, and the runtime waits again.
+  // If it is more than an int holds, this wakes early, and the runtime waits again.
   constexpr int most = std::numeric_limits<int>::max();
   return left < most ? static_cast<int>(left) : most;
 }
@@ -81,7 +83,7 @@ class PollBackend final : public asyncio::EventLoopInterface {
       polled_[places_[number(fd)]].events = to_poll(wanted);
       return 0;
     }
-    // Asked for here, so that only an open number may make the table grow.
+    // Checked here, so that only an open number can make the table grow.
     if (!is_open(fd)) return EBADF;
     try {
       add(fd, wanted);
@@ -94,7 +96,7 @@ class PollBackend final : public asyncio::EventLoopInterface {
   void wait(asyncio::TimePoint until, asyncio::ReadySink& sink) override {
     int found = ::poll(polled_.data(), polled_.size(), timeout(until));
     if (found < 0) {
-      if (errno == EINTR) return;  // a signal: to wake early is allowed
+      if (errno == EINTR) return;  // a signal: waking early is allowed
       throw asyncio::BackendError("poll cannot wait on " + std::to_string(polled_.size()) +
                                   " descriptors: " + std::generic_category().message(errno));
     }
@@ -103,7 +105,7 @@ class PollBackend final : public asyncio::EventLoopInterface {
       const pollfd entry = polled_[place];
       if (entry.revents != 0) --found;
       if ((entry.revents & POLLNVAL) != 0) {
-        drop(entry.fd);  // another entry moves to its place, and is looked at next
+        drop(entry.fd);  // another entry moves to its place, and is next
         sink.dead(entry.fd);
         continue;
       }
