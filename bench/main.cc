@@ -2,8 +2,9 @@
 //
 //   asyncio_bench [--extent=smoke|usual|full] [Google Benchmark's options]
 //
-// Run one subject per process, as `meson test --benchmark` does (--benchmark_filter='^core\.yield/'):
-// once a process has had a second thread, locks and allocations cost more in all that follows.
+// Run one subject per process, as `meson test --benchmark` does
+// (--benchmark_filter='^core\.yield/'): once a process has had a second thread, locks and
+// allocations cost more in all that follows.
 #include <algorithm>
 #include <cstdio>
 #include <map>

@@ -1,7 +1,7 @@
 // A guest in the loop of a libev or libevent program, for each byte that is read in the pipes test.
 //
-// idle: the host reads a thousand pipes of its own while a task of the guest sleeps.  busy: the tasks
-// of the guest read them.  The raw rows are the host alone, who reads them in either case.
+// idle: the host reads a thousand pipes of its own while a task of the guest sleeps.  busy: the
+// tasks of the guest read them.  The raw rows are the host alone, who reads them in either case.
 #include <chrono>
 #include <cstddef>
 #include <deque>

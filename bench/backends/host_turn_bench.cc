@@ -1,5 +1,5 @@
-// A turn of a libev program with a thousand watchers, a tenth of them ready: alone, and with a guest
-// in which many tasks are asleep.
+// A turn of a libev program with a thousand watchers, a tenth of them ready: alone, and with a
+// guest in which many tasks are asleep.
 #include <chrono>
 #include <cstddef>
 #include <cstdint>

@@ -1,5 +1,5 @@
-// An item from a task that puts to a task that gets, through a queue with no room: each waits for the
-// other.  Room for one saves every other switch.
+// An item from a task that puts to a task that gets, through a queue with no room: each waits for
+// the other.  Room for one saves every other switch.
 #include <cstddef>
 #include <cstdint>
 

@@ -1,5 +1,5 @@
-// A cancellation scope entered and left: plain, with a deadline that does not come, shielded, and one
-// that is cancelled, which is an exception thrown and caught.
+// A cancellation scope entered and left: plain, with a deadline that does not come, shielded, and
+// one that is cancelled, which is an exception thrown and caught.
 #include <chrono>
 
 #include <asyncio/asyncio.h>

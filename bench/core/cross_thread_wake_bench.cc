@@ -1,5 +1,5 @@
-// A callback posted to a loop that sleeps: from the post until it has run, and the thread that posted
-// knows.  Most of it is the kernel putting two threads to sleep and waking them.
+// A callback posted to a loop that sleeps: from the post until it has run, and the thread that
+// posted knows.  Most of it is the kernel putting two threads to sleep and waking them.
 #include <semaphore>
 #include <string>
 #include <thread>
@@ -15,8 +15,8 @@
 namespace bench {
 namespace {
 
-/// Calls `post(callback)` from this thread, one at a time, and from another processor than the loop's if
-/// there are two.
+/// Calls `post(callback)` from this thread, one at a time, and from another processor than the
+/// loop's if there are two.
 template <class Post>
 void time_round_trips(State& state, Post post) {
   move_to_other_cpu();

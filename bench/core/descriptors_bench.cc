@@ -69,8 +69,8 @@ void on_asyncio(State& state, const std::string& backend, std::int64_t fds, std:
   });
 }
 
-/// A fixed number of events: thousands of sockets are not to be made again and again, only to find out
-/// how many events take the minimal time.
+/// A fixed number of events: thousands of sockets are not to be made again and again, only to find
+/// out how many events take the minimal time.
 std::int64_t iterations(const Rows& rows, std::int64_t active) {
   const std::int64_t enough = rows.smoke() ? 1 : 20'000;
   return active * std::max<std::int64_t>(1, enough / active);

@@ -1,6 +1,6 @@
-// The smallest program that waits, from its start to its end, a millisecond of which it waits; and how
-// large it is, stripped, with what it links statically: ours has every backend.  The programs are in
-// bench/program/.
+// The smallest program that waits, from its start to its end, a millisecond of which it waits; and
+// how large it is, stripped, with what it links statically: ours has every backend.  The programs
+// are in bench/program/.
 #include <spawn.h>
 #include <sys/wait.h>
 #include <unistd.h>

@@ -55,7 +55,8 @@ void on_raw_loop(State& state) {
   });
 }
 
-/// By a timerfd that the loop watches: epoll itself counts in milliseconds, and so do libev's timers.
+/// By a timerfd that the loop watches: epoll itself counts in milliseconds, and so do libev's
+/// timers.
 template <class Loop>
 void on_timerfd(State& state) {
   struct Alarm : Loop::template Io<Alarm> {

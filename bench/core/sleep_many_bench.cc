@@ -1,5 +1,6 @@
-// Very many tasks that all sleep 100 ms, made at once.  The time is what it took beyond 100 ms, from
-// the first creation until the last has ended; stacks and memory are warm from an untimed round.
+// Very many tasks that all sleep 100 ms, made at once.  The time is what it took beyond 100 ms,
+// from the first creation until the last has ended; stacks and memory are warm from an untimed
+// round.
 #include <cstddef>
 #include <string>
 #include <vector>

@@ -1,8 +1,8 @@
 // A task that returns a number at once: made, run, awaited, gone.
 //
-// pooled: one at a time, on a stack that the last one used.  cold: many alive at once in a new loop,
-// so every one touches a stack for the first time; that is mostly the kernel's price of a page.  The
-// whole life of the loop is timed, as it maps and unmaps the stacks.
+// pooled: one at a time, on a stack that the last one used.  cold: many alive at once in a new
+// loop, so every one touches a stack for the first time; that is mostly the kernel's price of a
+// page.  The whole life of the loop is timed, as it maps and unmaps the stacks.
 #include <cstddef>
 #include <cstdint>
 #include <vector>

@@ -2,8 +2,8 @@
 // project's queue beneath sleep() and every timeout, next to those of libev and libevent.
 //
 // Deadlines count from a time that was looked at before, as those of libev do.  libevent takes the
-// kernel's coarse time for each.  The project takes the exact time for every wait, so that no timer is
-// early by as long as a callback before it took: the second contender pays for that, too.
+// kernel's coarse time for each.  The project takes the exact time for every wait, so that no timer
+// is early by as long as a callback before it took: the second contender pays for that, too.
 #include <cstddef>
 #include <deque>
 

@@ -1,8 +1,8 @@
 // Timers: made, cancelled, moved and fired while many others are pending.
 //
-// asyncio is EventLoop::call_later, which allocates a callback and gives a name that is never reused;
-// the raw timers are structs that the program owns.  core.timer_queue compares like with like.  Only
-// firing has to do with a backend.
+// asyncio is EventLoop::call_later, which allocates a callback and gives a name that is never
+// reused; the raw timers are structs that the program owns.  core.timer_queue compares like with
+// like.  Only firing has to do with a backend.
 #include <cstddef>
 #include <string>
 #include <vector>

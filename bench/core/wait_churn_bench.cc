@@ -1,5 +1,5 @@
-// A byte to and fro between two ends of a socket pair, each read by a task or callback of its own: for
-// each read.  A loop that registers a descriptor anew for every wait shows it here.
+// A byte to and fro between two ends of a socket pair, each read by a task or callback of its own:
+// for each read.  A loop that registers a descriptor anew for every wait shows it here.
 #include <string>
 
 #include <asyncio/asyncio.h>

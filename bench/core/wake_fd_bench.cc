@@ -1,5 +1,5 @@
-// From a descriptor that has become ready to the code that waits for it: write, wait, read, over and
-// over, in one task or callback.  Three system calls are the work; the rest is the loop.
+// From a descriptor that has become ready to the code that waits for it: write, wait, read, over
+// and over, in one task or callback.  Three system calls are the work; the rest is the loop.
 
 #include <string>
 

@@ -59,7 +59,7 @@ class ChildProcess {
     const pid_t parent = ::getpid();
     pid_ = ::fork();
     if (pid_ == 0) {
-      // If we die without our destructors the child goes, too.
+      // If we die without running destructors, the child dies too.
       ::prctl(PR_SET_PDEATHSIG, SIGKILL);
       if (::getppid() != parent) ::_exit(127);
       std::signal(SIGPIPE, SIG_DFL);  // an ignored signal would stay ignored across exec

@@ -26,8 +26,8 @@ struct ClientShape {
   std::size_t low_water = 0;     ///< more is sent when no more than this is under way
 };
 
-/// Closed loop: a connection sends again when what it sent has come back, and so all are busy all the
-/// time that run() takes.
+/// Closed loop: a connection sends again when what it sent has come back, and so all are busy all
+/// the time that run() takes.
 class EchoClients {
  public:
   EchoClients(const ServerProcess& server, const ClientShape& shape)

@@ -1,5 +1,5 @@
-// Echo over TCP on each backend, against the number of connections, all of which are busy.  The time
-// is the server's CPU time for a message.  echo.pingpong compares with others.
+// Echo over TCP on each backend, against the number of connections, all of which are busy.  The
+// time is the server's CPU time for a message.  echo.pingpong compares with others.
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>

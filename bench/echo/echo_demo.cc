@@ -132,7 +132,7 @@ struct Round {
   double cpu_us_per_request = 0;
 };
 
-/// Of one figure over all rounds.  Requires: rounds.
+/// The median and the extremes of one figure over all rounds.  Requires: rounds.
 struct Spread {
   Spread(const std::vector<Round>& rounds, double Round::*figure) {
     std::vector<double> values;

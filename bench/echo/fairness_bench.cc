@@ -1,5 +1,5 @@
-// Echo over TCP on 100 connections while one descriptor in the server's loop is always ready, and is
-// read each time.  The time is what a client waits for a message; flood:0 is without the other.
+// Echo over TCP on 100 connections while one descriptor in the server's loop is always ready, and
+// is read each time.  The time is what a client waits for a message; flood:0 is without the other.
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -22,7 +22,7 @@
 namespace bench {
 namespace {
 
-/// Readable for ever: every read takes one of very many.
+/// Always readable: every read takes one of very many.
 Fd endless() {
   Fd fd(checked(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC | EFD_SEMAPHORE), "eventfd"));
   ::eventfd_write(fd.get(), UINT64_MAX / 2);

@@ -14,8 +14,8 @@ namespace echo_bench {
 // 2^6 = 64 buckets for each power of two.
 constexpr unsigned kBucketBits = 6;
 
-// A value below 2^7 is its own bucket.  Of a larger one the highest seven bits are kept; how many
-// bits were dropped selects the power of two.
+// A value below 2^7 is its own bucket.  For a larger value, the highest seven bits are kept; how
+// many bits were dropped selects the power of two.
 constexpr std::size_t bucket_of(std::uint64_t value) {
   const auto width = static_cast<unsigned>(std::bit_width(value));
   const unsigned dropped = width > kBucketBits + 1 ? width - (kBucketBits + 1) : 0;

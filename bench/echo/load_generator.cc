@@ -266,7 +266,7 @@ class LoadGenerator {
   std::array<char, 65536> buffer_{};
   LatencyHistogram histogram_;
 
-  // Of the phase under way.
+  // The state of the phase under way.
   LoadResult result_;
   Clock::time_point stop_at_;
   std::uint64_t left_to_send_ = 0;

@@ -19,9 +19,9 @@ inline std::int64_t enough_messages(std::int64_t connections, bool smoke) {
   return smoke ? 2 * connections : std::max<std::int64_t>(10'000, 20 * connections);
 }
 
-/// Times as many messages as the row has iterations by the server's CPU time, user and system: what a loop
-/// adds to the kernel's work shows, and the client's own work does not.  Before that, every connection has
-/// had an answer.  Counter: messages per second on the wall clock.
+/// Times as many messages as the row has iterations by the server's CPU time, user and system: what
+/// a loop adds to the kernel's work shows, and the client's own work does not.  Before that, every
+/// connection has had an answer.  Counter: messages per second on the wall clock.
 inline void time_messages(State& state, const ServerProcess& server, EchoClients& clients) {
   const std::int64_t messages = state.max_iterations;
   do {

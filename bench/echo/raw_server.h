@@ -1,5 +1,5 @@
-// The echo server by hand on a raw loop: watchers that stay, one buffer for all, two system calls for
-// a request.
+// The echo server by hand on a raw loop: watchers that stay, one buffer for all, two system calls
+// for a request.
 #pragma once
 
 #include <sys/socket.h>

@@ -1,8 +1,8 @@
 // Boost.Fiber in the subjects it has an answer for.
 //
-// As its manual advises: one thread with the default round robin, pooled stacks where fibers come and
-// go, channels from the library.  A fiber that begins by launch::dispatch is entered at once, which is
-// the cheaper way here.
+// As its manual advises: one thread with the default round robin, pooled stacks where fibers come
+// and go, channels from the library.  A fiber that begins by launch::dispatch is entered at once,
+// which is the cheaper way here.
 #include <array>
 #include <cstddef>
 #include <cstdint>

@@ -82,7 +82,8 @@ class BareFibers {
     return fiber;
   }
 
-  /// As every jump does, hands the one that leaves to the one that arrives, which notes where it is.
+  /// As every jump does, hands the one that leaves to the one that arrives, which notes where it
+  /// is.
   void switch_to(Fiber& to) {
     Fiber* const from = current_;
     current_ = &to;

@@ -1,5 +1,5 @@
-// How much is done under a contended lock: in a round, every task takes it this often, and gives way
-// to the others while it holds it.
+// How much is done under a contended lock: in a round, every task takes it this often, and gives
+// way to the others while it holds it.
 #pragma once
 
 #include <cstdint>

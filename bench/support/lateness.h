@@ -13,8 +13,8 @@ namespace bench {
 
 constexpr std::chrono::microseconds kShortSleep{500};
 
-/// Takes how late a sleep ended for the time of the iteration.  One that ended early has not done what
-/// was asked for: that fails the benchmark, and gives false.
+/// Takes how late a sleep ended for the time of the iteration.  One that ended early has not done
+/// what was asked for: that fails the benchmark, and gives false.
 inline bool set_lateness(State& state, Clock::duration late) {
   if (late < Clock::duration::zero()) {
     state.SkipWithError("woke before its time");

@@ -80,7 +80,7 @@ class Wakeup<Libuv, Derived> {
 };
 #endif
 
-/// A queue under a lock; whoever fills an empty one wakes the loop.
+/// A queue under a lock; a post that finds it empty wakes the loop.
 template <class Loop>
 class Mailbox : public Wakeup<Loop, Mailbox<Loop>> {
  public:

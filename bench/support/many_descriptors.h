@@ -28,8 +28,8 @@ inline std::int64_t descriptor_limit() {
   return static_cast<std::int64_t>(limit.rlim_max);
 }
 
-/// Those of the sizes, in ascending order, that the limit has room for; instead of the first that is
-/// too large, the most that there is room for.
+/// Those of the sizes, in ascending order, that the limit has room for; instead of the first that
+/// is too large, the most that there is room for.
 inline std::vector<std::int64_t> fitting(std::vector<std::int64_t> sizes,
                                          std::int64_t limit = descriptor_limit()) {
   const std::int64_t room = limit - kOtherDescriptors;

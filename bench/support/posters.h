@@ -14,8 +14,8 @@ namespace bench {
 
 constexpr std::int64_t kPostsEach = 10'000;
 
-/// Every one of `producers` threads calls `post()` kPostsEach times, all at once, while the loop runs on a
-/// processor of its own if there are two.
+/// Every one of `producers` threads calls `post()` kPostsEach times, all at once, while the loop
+/// runs on a processor of its own if there are two.
 class Posters {
  public:
   template <class Post>

@@ -1,5 +1,5 @@
-// Where a benchmark runs: what is measured has one processor, and whoever is on the other side, a client
-// or threads that post, another one, if there are two.
+// Where a benchmark runs: what is measured has one processor, and its counterpart, a client or
+// threads that post, another one, if there are two.
 #pragma once
 
 #include <sched.h>
@@ -34,8 +34,8 @@ struct Processors {
   std::optional<int> measured;
   std::optional<int> other;
 
-  /// Those of this program, as it found them when it first asked.  Who pins it to one processor names
-  /// the other one in BENCH_OTHER_CPU.
+  /// Those of this program, as it found them when it first asked.  Who pins it to one processor
+  /// names the other one in BENCH_OTHER_CPU.
   static const Processors& of_program() {
     static const Processors found = [] {
       const std::vector<int> cpus = usable_cpus();

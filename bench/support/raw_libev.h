@@ -18,7 +18,8 @@ namespace bench::raw {
 /// readable (or writable);
 /// `class Alarm : Loop::Timer<Alarm>` has on_time() called;
 /// `Precise` is the loop as a program sets it up that needs short timers;
-/// `clock_lag`, in seconds, is how much more a timer has to be asked for so that it never comes early.
+/// `clock_lag`, in seconds, is how much more a timer has to be asked for so that it never comes
+/// early.
 class Libev {
  public:
   using Precise = Libev;

@@ -67,8 +67,8 @@ class Libevent {
     event native_;
   };
 
-  /// As libevent's manual advises for an idle timeout: it belongs to the persistent event, and begins
-  /// anew whenever that becomes active.  on_time() is called when it is over.
+  /// As libevent's manual advises for an idle timeout: it belongs to the persistent event, and
+  /// begins anew whenever that becomes active.  on_time() is called when it is over.
   template <class Derived>
   class IoInTime {
    public:

@@ -71,8 +71,8 @@ inline std::vector<std::size_t> shuffled(std::size_t count) {
   return order;
 }
 
-/// Times one operation on each of the timers.  `Timers` is made of the shape and `where`, if anything,
-/// and has arm, move, cancel and fire_all.
+/// Times one operation on each of the timers.  `Timers` is made of the shape and `where`, if
+/// anything, and has arm, move, cancel and fire_all.
 template <class Timers>
 class TimersBench {
  public:

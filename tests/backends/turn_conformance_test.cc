@@ -159,7 +159,7 @@ TEST_F(TurnConformance, L31_CallbacksRunInOrder) {
 
 // ---- L32: fairness ------------------------------------------------------------------------------
 
-/// Everything that could keep a loop busy for ever, all at once; counts how far each has come.
+/// Everything that could keep a loop busy forever, all at once; counts how far each has come.
 struct Commotion {
   explicit Commotion(EventLoop& noisy) : loop(noisy) {
     always_ready.write(1, "x");

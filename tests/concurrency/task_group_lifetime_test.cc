@@ -20,7 +20,7 @@ class TaskGroupLifetimeTest : public LoopTest {
   void SetUp() override { keep_order(); }
 
   // A task outside every group that calls `late` when the task it is then told of has ended, which
-  // is before whoever joins that task's group runs again.
+  // is before the task that joins that task's group runs again.
   Task<void> after(std::function<void()> late) {
     return create_task([this, late = std::move(late)] {
       while (!first) yield();

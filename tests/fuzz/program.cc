@@ -132,7 +132,7 @@ class Program {
  public:
   explicit Program(Source& source) : source_(source) {}
 
-  // Main: everything inside one scope, so that whoever waits for ever is cancelled at last.
+  // Main: everything inside one scope, so that a task that waits forever is cancelled in the end.
   void run() {
     CancellationScope::try_run([&] { contained(0); }, {.timeout = 1s});
   }
@@ -232,7 +232,7 @@ class Program {
     operations(depth);
   }
 
-  // False: return.
+  // Returns false if the task is to return.
   bool operation(int depth) {
     const bool deep = depth >= deepest;
     switch (source_.below(40)) {

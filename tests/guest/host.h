@@ -19,12 +19,12 @@ class Host {
 
   virtual std::unique_ptr<EventLoopInterface> attach(const AttachOptions& options = {}) = 0;
 
-  /// What a program has to do by itself for a guest by descriptor: to call it, and to stop that.
+  /// What a program has to do itself for a guest by descriptor: start calling it, and stop.
   virtual void take_in(EventLoop& /*loop*/, const AttachOptions& /*options*/) {}
   virtual void let_go(EventLoop& /*loop*/) {}
 
   /// Runs until nothing is left that could happen, or end_run().
-  /// False if it refuses.
+  /// Returns false if it refuses.
   virtual bool run() = 0;
   /// Does what is due, and blocks for nothing.
   virtual void look() = 0;
@@ -47,7 +47,7 @@ class Host {
 
 /// Does the environment variable ASYNCIO_TEST_HOST name one?
 bool is_host_wanted();
-/// Of the kind that it names: libev, libevent or poll.  Each has a file of its own.
+/// Makes a host of the kind that it names: libev, libevent or poll.  Each has a file of its own.
 /// Throws: std::invalid_argument if there is none of that name.
 std::unique_ptr<Host> make_host();
 
