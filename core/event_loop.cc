@@ -28,8 +28,8 @@ EventLoop::EventLoop() : EventLoop(make_backend("auto")) {}
 EventLoop::EventLoop(std::unique_ptr<EventLoopInterface> backend, const LoopOptions& options)
     : loop_(std::make_unique<detail::Loop>(*this, not_null(std::move(backend)), options)) {}
 
-// In the child of a fork the tasks are the parent's, and so are the sessions that they have: unwound
-// here, they would say goodbye.  As with every stack of the parent, nothing is destroyed.
+// In the child of a fork the tasks are the parent's, and so are the sessions that they have:
+// unwound here, they would say goodbye.  As with every stack of the parent, nothing is destroyed.
 EventLoop::~EventLoop() {
   if (rooms().reactor.forked()) static_cast<void>(loop_.release());
 }

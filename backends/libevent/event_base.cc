@@ -1,8 +1,8 @@
 // Facts about libevent's bases (2.1.12, its epoll mechanism) that shape this file:
 //  * The batching variant of epoll, "changelist", loses the errors of watching and is unsafe with
 //    dup().  An environment variable could turn it on, or turn epoll off; select and poll in
-//    libevent lack half of what we promise.  Hence IGNORE_ENV, and O1, a feature that only epoll has
-//    here.
+//    libevent lack half of what we promise.  Hence IGNORE_ENV, and O1, a feature that only epoll
+//    has here.
 //  * The default clock is CLOCK_MONOTONIC_COARSE, behind by up to a tick of 1 to 10 ms: a timer may
 //    fire that much early.  The precise clock costs a system call more for every wait.  So the
 //    backend's timers get one tick added.

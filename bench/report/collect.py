@@ -22,7 +22,7 @@ class Sample(NamedTuple):
 
 
 def samples(output):
-    """Maps the name of each benchmark in Google Benchmark's JSON to its sample or to what went wrong.
+    """Maps each benchmark's name in Google Benchmark's JSON to its sample or to what went wrong.
 
     Returns the two as a pair.  A name that does not follow the convention is left out.
     """

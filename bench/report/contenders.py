@@ -28,8 +28,8 @@ def references(contender, medians, best=min):
     """Whom to compare one of ours with, among the contenders that `medians` maps to their medians.
 
     A backend is compared with the library below, else raw_epoll, else the best peer, else the best
-    library.  What is ours without one of them is compared with the best that was written by hand, which
-    shows what it costs, and with the best peer.  There may be nobody.
+    library.  What is ours without one of them is compared with the best that was written by hand,
+    which shows what it costs, and with the best peer.  There may be nobody.
     """
     if not is_ours(contender):
         return []

@@ -36,8 +36,8 @@ class Disturbance:
         return least / elapsed, most / elapsed
 
     def figures(self):
-        """In seconds: the time, how much of it this processor and all of them were busy, and how much
-        we and our programs took."""
+        """In seconds: the time, how much of it this processor and all of them were busy, and how
+        much we and our programs took."""
         stat = STAT.read_text(encoding="utf-8")
         taken = [resource.getrusage(w) for w in (resource.RUSAGE_CHILDREN, resource.RUSAGE_SELF)]
         return (
@@ -49,8 +49,8 @@ class Disturbance:
 
 
 def busy(stat, label):
-    """Seconds since boot that were not idle in the line of that label of /proc/stat's text: `cpu1` is
-    a processor, `cpu` all of them."""
+    """Seconds since boot that were not idle in the line of that label of /proc/stat's text: `cpu1`
+    is a processor, `cpu` all of them."""
     for line in stat.splitlines():
         found, *ticks = line.split()
         if found == label:

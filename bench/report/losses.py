@@ -12,8 +12,8 @@ from .tables import Cell, Table, medians, readable_amount, readable_ratio, versu
 def worst(record):
     """Maps each subject and group of others to the row of ours that loses most to it.
 
-    The value is the row's name, the one it loses to, and the spread of the ratio.  What is lost within
-    the noise, or in too few rounds to tell, is none.
+    The value is the row's name, the one it loses to, and the spread of the ratio.  What is lost
+    within the noise, or in too few rounds to tell, is none.
     """
     found = {}
     for name in record.names():

@@ -1,8 +1,8 @@
 """Where programs run: what is measured has one processor, and its other side another one.
 
-The other side is whoever keeps what is measured busy: clients, or threads that post.  A program that
-is pinned to one processor cannot see which others there are, so the one for its other side is named
-in the environment variable BENCH_OTHER_CPU.
+The other side is whoever keeps what is measured busy: clients, or threads that post.  A program
+that is pinned to one processor cannot see which others there are, so the one for its other side is
+named in the environment variable BENCH_OTHER_CPU.
 """
 
 import os

@@ -1,8 +1,9 @@
 """Medians, how much samples scatter about them, and what a difference means.
 
-What is promised: of rows that are equal, and scatter as rounds usually do, at most about 2 in 100 are
-said to differ with certainty, whether three rounds were measured or more.  That holds for a ratio
-within the same rounds beside a number it equals, a limit or one, and all the more for two medians.
+What is promised: of rows that are equal, and scatter as rounds usually do, at most about 2 in 100
+are said to differ with certainty, whether three rounds were measured or more.  That holds for a
+ratio within the same rounds beside a number it equals, a limit or one, and all the more for two
+medians.
 """
 
 import math
@@ -10,9 +11,9 @@ import statistics
 from typing import NamedTuple
 
 # A median of n samples is uncertain by about this times their interquartile range / sqrt(n).  For
-# 2 wrong verdicts in 100, many samples of normal scatter need 2.2.  Of few samples the quartiles are
-# uncertain as well: between 4 and 11 of them need up to 2.7, and 3 need 3.5.  This is a little more,
-# since ratios of scattered times are not quite normal.
+# 2 wrong verdicts in 100, many samples of normal scatter need 2.2.  Of few samples the quartiles
+# are uncertain as well: between 4 and 11 of them need up to 2.7, and 3 need 3.5.  This is a little
+# more, since ratios of scattered times are not quite normal.
 UNCERTAINTY = 2.9
 UNCERTAINTY_OF_FEWEST = 4.0
 # Two builds of the same source may differ by as much, only because functions lie elsewhere.

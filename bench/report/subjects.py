@@ -1,7 +1,7 @@
 """What each benchmark is about, for the reader.
 
-subjects.json may hold for each subject a `title`, a sentence (`about`), and what its time is the time
-of (`time`), if that is not the operation.
+subjects.json may hold for each subject a `title`, a sentence (`about`), and what its time is the
+time of (`time`), if that is not the operation.
 """
 
 import json

@@ -117,7 +117,7 @@ def subject_tables(record, subject):
 
 
 def split(wanted):
-    """Columns for one table or, if they are many, for one for each value of their first parameter."""
+    """Columns for one table or, if they are many, one for each value of their first parameter."""
     if len(wanted) <= MOST_COLUMNS:
         return [wanted] if wanted else []
     same, parts = shared(wanted), {}

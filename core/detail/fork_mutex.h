@@ -8,8 +8,8 @@
 
 namespace asyncio::detail {
 
-/// For what threads share.  A thread that holds it while another one forks stays with the parent, and
-/// in the child nobody would ever unlock it: so a fork waits until it has the mutex itself.
+/// For what threads share.  A thread that holds it while another one forks stays with the parent,
+/// and in the child nobody would ever unlock it: so a fork waits until it has the mutex itself.
 ///
 /// It needs no destruction, so one with static storage serves while statics are destroyed, too.
 /// Requires: while it is held, nothing forks, locks another one or destroys one.

@@ -30,8 +30,8 @@ namespace asyncio::lowlevel {
 
 /// A loop, as known to an object that was made on it and may outlive it.
 ///
-/// Threads: check() and is_running_here() may be called from any thread.  Everything else belongs to
-/// the loop's thread, and requires that check() has passed.
+/// Threads: check() and is_running_here() may be called from any thread.  Everything else belongs
+/// to the loop's thread, and requires that check() has passed.
 class ASYNCIO_API LoopRef {
  public:
   /// Refers to the loop that runs on this thread.  `call` names the caller.

@@ -429,15 +429,16 @@ TEST_F(ForkConformance, L22_WithoutAForkAfterForkChangesNothing) {
   });
 }
 
-// ---- Wherever it is forked, whatever for ------------------------------------------------------------
+// ---- Wherever it is forked, whatever for
+// ------------------------------------------------------------
 
 enum class Place { idle, task, callback, timer, post, worker, other_thread };
 
 /// Forks in a certain place of a loop.
 class ForkPlaces : public ForkConformance, public testing::WithParamInterface<Place> {
  protected:
-  /// Does `act` there, beside a task that must not notice.  If `act` comes back in a child of its, so
-  /// does this.
+  /// Does `act` there, beside a task that must not notice.  If `act` comes back in a child of its,
+  /// so does this.
   void at_place(const std::function<void()>& act) {
     if (GetParam() == Place::idle) {
       run([] {});

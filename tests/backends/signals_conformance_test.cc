@@ -436,7 +436,8 @@ TEST_F(SignalConformance, L27_TheNextRunCountsAnew) {
   }
 }
 
-// ---- A disposition that outlives its loop ----------------------------------------------------------
+// ---- A disposition that outlives its loop
+// ----------------------------------------------------------
 
 // As system(3) does in another thread, which puts back what it found, after the loop has gone.
 TEST_F(SignalConformance, L25_PutBackWhenNoLoopHasItItDoesWhatWasThereBefore) {
@@ -502,7 +503,8 @@ TEST_F(SignalConformance, L25_WhatTheProgramSetsMeanwhileIsLeftAlone) {
   });
 }
 
-// ---- L38 -------------------------------------------------------------------------------------------
+// ---- L38
+// -------------------------------------------------------------------------------------------
 
 TEST_F(SignalConformance, L38_NoDispositionIsChangedUnasked) {
   ::signal(SIGINT, SIG_DFL);

@@ -17,8 +17,8 @@ namespace {
 
 std::atomic<bool> fork_has_begun{false};
 
-/// Forks while another thread holds `mutex`, which it does until the fork waits for it.  True if the child
-/// gets it.
+/// Forks while another thread holds `mutex`, which it does until the fork waits for it.  True if
+/// the child gets it.
 bool child_gets(ForkMutex& mutex) {
   // Registered last, it is called first.
   static const int watched = ::pthread_atfork([] { fork_has_begun = true; }, nullptr, nullptr);

@@ -291,7 +291,8 @@ TEST_F(ThreadTest, ManyJobsShareABoundedNumberOfThreads) {
   });
 }
 
-// As every thread that another starts: with all signals blocked, what a job starts could not be ended.
+// As every thread that another starts: with all signals blocked, what a job starts could not be
+// ended.
 TEST_F(ThreadTest, WorkersHaveTheSignalMaskOfTheLoopsThread) {
   sigset_t some;
   sigset_t before;

@@ -20,8 +20,8 @@ class ForksSlowTest : public LoopTest {
  protected:
   ForksSlowTest() { real_time(); }
 
-  /// Forks again and again while `busy` runs in another thread, over and over, and runs `body` in each
-  /// child.
+  /// Forks again and again while `busy` runs in another thread, over and over, and runs `body` in
+  /// each child.
   void expect_no_child_hangs(const std::function<void()>& busy, const std::function<void()>& body) {
     std::atomic<bool> stop{false};
     std::atomic<bool> begun{false};

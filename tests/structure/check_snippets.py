@@ -8,8 +8,8 @@ NOT_BUILT are files that this build leaves out for want of a backend.
 Every ```cpp, ```meson and ```cmake block of README.md, CONTRIBUTING.md, backends/README.md and
 docs/ has on the line before it
     <!-- from examples/NAME.cc -->
-and its lines stand, one after the other, in that file.  Indentation may differ as a whole.  A header
-is built if a source beside it includes it.
+and its lines stand, one after the other, in that file.  Indentation may differ as a whole.  A
+header is built if a source beside it includes it.
 """
 
 import json

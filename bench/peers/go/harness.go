@@ -77,8 +77,10 @@ func cpuTime() time.Duration {
 	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
 }
 
-func add(name string, repetition int, operations int, real, cpu time.Duration, unit time.Duration) *row {
-	units := map[time.Duration]string{time.Nanosecond: "ns", time.Microsecond: "us", time.Millisecond: "ms"}
+func add(name string, repetition int, operations int, real, cpu time.Duration,
+	unit time.Duration) *row {
+	units := map[time.Duration]string{
+		time.Nanosecond: "ns", time.Microsecond: "us", time.Millisecond: "ms"}
 	per := func(d time.Duration) float64 { return float64(d) / float64(operations) / float64(unit) }
 	rows = append(rows, row{Name: name, RunName: name, RunType: "iteration", Repetitions: *repetitions,
 		RepetitionIndex: repetition, Threads: 1, Iterations: operations, RealTime: per(real),
@@ -103,8 +105,9 @@ func stopClock() {
 // measure times work(n), which does n operations, with n as large as it takes.
 func measure(name string, work func(operations int)) { measureBatches(name, 1, work) }
 
-// measureBatches times work(n), which does n batches of operations, for each operation.  A first batch
-// warms up: a large one takes longer than the minimal time, so that a cold one would be the only one.
+// measureBatches times work(n), which does n batches of operations, for each operation.  A first
+// batch warms up: a large one takes longer than the minimal time, so that a cold one would be the
+// only one.
 func measureBatches(name string, batch int, work func(batches int)) {
 	if !wanted(name) {
 		return
@@ -135,8 +138,8 @@ func fail(name, message string) {
 		ErrorOccurred: true, ErrorMessage: message})
 }
 
-// measureBeyond times rounds of work() that are asked to take a certain time each: what is beyond it.
-// Who wakes before its time has not done what was asked for: that fails.
+// measureBeyond times rounds of work() that are asked to take a certain time each: what is beyond
+// it.  Who wakes before its time has not done what was asked for: that fails.
 func measureBeyond(name string, asked time.Duration, rounds int, unit time.Duration, work func()) {
 	if !wanted(name) {
 		return
@@ -163,8 +166,8 @@ func measureBeyond(name string, asked time.Duration, rounds int, unit time.Durat
 	}
 }
 
-// measureParked has another process make tasks that park, by park(), and say what they took; so what
-// ran before leaves no memory that could be used again.
+// measureParked has another process make tasks that park, by park(), and say what they took; so
+// what ran before leaves no memory that could be used again.
 func measureParked(name string, tasks int) {
 	if !wanted(name) {
 		return

@@ -99,7 +99,8 @@ class Harness:
     async def measure_beyond(self, name, asked_s, rounds, unit, work):
         """Times rounds that are asked to take a certain time each: what is beyond it.
 
-        A first round warms up.  Who wakes before its time has not done what was asked for: that fails.
+        A first round warms up.  Who wakes before its time has not done what was asked for: that
+        fails.
         """
         if not self.wanted(name):
             return

@@ -66,8 +66,8 @@ void pass_on(int signo, siginfo_t* info, void* context, const struct sigaction& 
 void on_signal(int signo, siginfo_t* info, void* context) {
   Route& route = route_of(signo);
   if (route.is_free()) {
-    // Nobody's: left by somebody who put back what was there while a loop had it, as system(3) does,
-    // or inherited by the child of a fork.
+    // Nobody's: left by somebody who put back what was there while a loop had it, as system(3)
+    // does, or inherited by the child of a fork.
     pass_on(signo, info, context, route.before);
     return;
   }

@@ -30,8 +30,8 @@ class Signals {
   /// With `keeps_alive`, a loop with this handler may wait forever.
   /// Throws: as EventLoop::add_signal_handler.
   std::uint64_t add(int signo, UniqueFunction<void(int)> callback, bool keeps_alive = true);
-  /// From now on, and until the last handler goes: the first time the signal is for the handlers, and
-  /// the second time it has its default effect, whatever the loop is doing.
+  /// From now on, and until the last handler goes: the first time the signal is for the handlers,
+  /// and the second time it has its default effect, whatever the loop is doing.
   void end_process_at_second(int signo) noexcept;
   bool remove(std::uint64_t id);
   bool remove_all(int signo);

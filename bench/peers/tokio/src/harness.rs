@@ -77,7 +77,8 @@ pub async fn park<F: Future<Output = ()>>(tasks: usize, make_and_park: impl Fn(u
     println!("{} {}", began.elapsed().as_secs_f64(), resident_bytes() - before);
 }
 
-/// Has another process park tasks, so that what ran before leaves no memory that could be used again.
+/// Has another process park tasks, so that what ran before leaves no memory that could be used
+/// again.
 fn parked_elsewhere(tasks: usize) -> (f64, f64) {
     let mut command = Command::new(std::env::current_exe().unwrap());
     let said = command.arg(format!("--park={tasks}")).output().unwrap().stdout;
@@ -91,8 +92,9 @@ fn in_us(duration: Duration) -> f64 {
 }
 
 impl Harness {
-    /// Understands what bench/main.cc understands, as far as it matters here.  A filter is one or more
-    /// plain parts of names, or with a $ whole names; a regular expression's other signs are dropped.
+    /// Understands what bench/main.cc understands, as far as it matters here.  A filter is one or
+    /// more plain parts of names, or with a $ whole names; a regular expression's other signs are
+    /// dropped.
     pub fn from_arguments() -> Self {
         let number = |option, otherwise: f64| {
             value(option).map_or(otherwise, |v| v.parse().expect("a number"))
@@ -175,8 +177,9 @@ impl Harness {
         self.measure_batches(name, 1, work).await;
     }
 
-    /// Times `work(n)`, which does n batches of operations, for each operation.  A first batch warms up:
-    /// a large one takes longer than the minimal time, so that a cold one would be the only one.
+    /// Times `work(n)`, which does n batches of operations, for each operation.  A first batch
+    /// warms up: a large one takes longer than the minimal time, so that a cold one would be the
+    /// only one.
     pub async fn measure_batches<F: Future<Output = ()>>(
         &mut self,
         name: &str,
@@ -209,8 +212,8 @@ impl Harness {
         }
     }
 
-    /// Times rounds that are asked to take a certain time each: what is beyond it.  Who wakes before
-    /// its time has not done what was asked for: that fails.
+    /// Times rounds that are asked to take a certain time each: what is beyond it.  Who wakes
+    /// before its time has not done what was asked for: that fails.
     pub async fn measure_beyond<F: Future<Output = ()>>(
         &mut self,
         name: &str,
@@ -264,6 +267,7 @@ impl Harness {
         if self.list {
             return;
         }
-        println!("{{\n  \"context\": {{}},\n  \"benchmarks\": [\n{}\n  ]\n}}", self.rows.join(",\n"));
+        let rows = self.rows.join(",\n");
+        println!("{{\n  \"context\": {{}},\n  \"benchmarks\": [\n{rows}\n  ]\n}}");
     }
 }
