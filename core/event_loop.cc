@@ -8,6 +8,7 @@
 #include <asyncio/core/internal/dump.h>
 #include <asyncio/core/internal/loop.h>
 #include <asyncio/core/internal/process/forks.h>
+#include <asyncio/core/internal/process/thread_end.h>
 
 namespace asyncio {
 namespace {
@@ -29,9 +30,11 @@ EventLoop::EventLoop(std::unique_ptr<EventLoopInterface> backend, const LoopOpti
     : loop_(std::make_unique<detail::Loop>(*this, not_null(std::move(backend)), options)) {}
 
 // In the child of a fork the tasks are the parent's, and so are the sessions that they have:
-// unwound here, they would say goodbye.  As with every stack of the parent, nothing is destroyed.
+// unwound here, they would say goodbye.  Nor is anything unwound by exit() inside run(), which
+// stands on one of the stacks.  As with the stacks of other threads then, nothing is destroyed.
 EventLoop::~EventLoop() {
-  if (rooms().reactor.forked()) static_cast<void>(loop_.release());
+  const bool exits_in_run = rooms().scheduler.running() && detail::thread_has_ended();
+  if (rooms().reactor.forked() || exits_in_run) static_cast<void>(loop_.release());
 }
 
 void EventLoop::run() {

@@ -29,10 +29,24 @@ struct Registry {
   ResourceStats figures;
 };
 
-// Shared with the scopes that hold something: a loop may be destroyed after the thread's variables.
+// Shared with the scopes that hold something: a loop may go after the thread's own variables.  One
+// that only runs after them, in the destructor of a static, has another registry, which is leaked.
 const std::shared_ptr<Registry>& registry() {
-  thread_local const auto instance = std::make_shared<Registry>();
-  return instance;
+  constinit static thread_local bool gone = false;
+  constinit static thread_local std::shared_ptr<Registry>* late = nullptr;
+  struct OfThread {
+    OfThread() = default;
+    ~OfThread() { gone = true; }
+    OfThread(const OfThread&) = delete;
+    OfThread& operator=(const OfThread&) = delete;
+    const std::shared_ptr<Registry> shared = std::make_shared<Registry>();
+  };
+  if (gone) {
+    if (late == nullptr) late = new std::shared_ptr{std::make_shared<Registry>()};
+    return *late;
+  }
+  static thread_local const OfThread of_thread;
+  return of_thread.shared;
 }
 
 // What one scope holds; lives in Scope::resources.

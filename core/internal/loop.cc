@@ -10,6 +10,7 @@
 #include <asyncio/core/internal/memory/block_pool.h>
 #include <asyncio/core/internal/process/forks.h>
 #include <asyncio/core/internal/process/stack_overflow.h>
+#include <asyncio/core/internal/process/thread_end.h>
 #include <asyncio/core/internal/run_guard.h>
 
 namespace asyncio::detail {
@@ -43,6 +44,7 @@ Loop::Loop(EventLoop& face, std::unique_ptr<EventLoopInterface> backend, const L
       guest_(rooms_),
       ending_(rooms_),
       root_(scheduler_) {
+  watch_for_end_of_thread();
   reactor_.take_over(*this);
   reactor_.start();
   reactor_.set_clock(options_.clock);

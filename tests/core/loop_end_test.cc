@@ -1,8 +1,12 @@
 // The end of a loop: what it destroys is anybody's, and its destructor may call the loop.
+#include <atomic>
 #include <csignal>
+#include <cstdio>
+#include <cstdlib>
 #include <functional>
 #include <memory>
-#include <optional>
+#include <string>
+#include <thread>
 #include <utility>
 
 #include <gtest/gtest.h>
@@ -156,6 +160,111 @@ TEST_F(LoopEndTest, OfABackendAloneATimersCallbackMayOwnWhatDeletesTheTimer) {
   id = backend.add_timer(1s, holding(at_end([&] { deleted = backend.del_timer(id); })), true);
   delete owner.release();
   EXPECT_FALSE(deleted);
+}
+
+// ---- The end of the program
+// ------------------------------------------------------------------------
+
+/// In a process of its own, in which nothing of the library was used before.
+class LoopEndDeathTest : public testing::Test {
+ protected:
+  LoopEndDeathTest() { GTEST_FLAG_SET(death_test_style, "threadsafe"); }
+  ~LoopEndDeathTest() override { GTEST_FLAG_SET(death_test_style, before_); }
+
+ private:
+  const std::string before_ = GTEST_FLAG_GET(death_test_style);
+};
+
+EventLoop& static_loop() {
+  static EventLoop loop{make_backend("auto")};
+  return loop;
+}
+
+TEST_F(LoopEndDeathTest, S47_ExitInATaskOfAStaticLoopEndsWithItsStatus) {
+  EXPECT_EXIT(static_loop().run([] {
+    create_task([] { sleep(1h); });
+    yield();
+    std::exit(3);
+  }),
+              testing::ExitedWithCode(3), "^$");
+}
+
+TEST_F(LoopEndDeathTest, S47_ExitInACallbackOfAStaticLoopToo) {
+  EXPECT_EXIT(static_loop().run([] {
+    call_soon([] { std::exit(3); });
+    sleep(1h);
+  }),
+              testing::ExitedWithCode(3), "^$");
+}
+
+TEST_F(LoopEndDeathTest, S47_ExitWhileAStaticLoopRunsInAnotherThreadToo) {
+  EXPECT_EXIT(
+      {
+        EventLoop& loop = static_loop();
+        std::atomic<bool> runs{false};
+        std::thread{[&] {
+          loop.run([&] {
+            runs = true;
+            sleep(1h);
+          });
+        }}.detach();
+        while (!runs) std::this_thread::yield();
+        std::exit(3);
+      },
+      testing::ExitedWithCode(3), "^$");
+}
+
+TEST_F(LoopEndDeathTest, S47_DestroyedInItsOwnRunItSaysSo) {
+  EXPECT_DEATH(
+      {
+        auto loop = std::make_unique<EventLoop>(make_backend("auto"));
+        loop->run([&] { loop.reset(); });
+      },
+      "an EventLoop was destroyed inside its own run");
+}
+
+// Most of what keeps something for the thread or for the process.
+bool much_works() {
+  struct Resource : AsyncResource {
+    void close() override {
+      yield();
+      closed = true;
+    }
+    bool is_closed() const noexcept override { return closed; }
+    bool closed = false;
+  };
+  const auto resource = std::make_shared<Resource>();
+  const auto observer = std::make_shared<CountingObserver>();
+  Observable::instance().add_observer(observer);
+  const int result = asyncio::run([&] {
+    AsyncResourceManager::add(resource);
+    set_context("key", 1);
+    const LoopHandle handle = get_event_loop().handle();
+    return to_thread([] { return 20; }) + await(create_task([] {
+             sleep(1us);
+             return 22;
+           }));
+  });
+  Observable::instance().remove_observer(observer);
+  return result == 42 && resource->closed && AsyncResourceManager::detect_leaks().empty() &&
+         !available_backends().empty();
+}
+
+struct WorksAtItsEnd {
+  ~WorksAtItsEnd() { std::fputs(much_works() ? "works " : "fails ", stderr); }
+};
+
+TEST_F(LoopEndDeathTest, S47_RunWorksInAtexitHandlersAndDestructorsOfStaticsAndOfThreadsVariables) {
+  EXPECT_EXIT(
+      {
+        static const WorksAtItsEnd of_process;
+        static thread_local const WorksAtItsEnd of_thread;
+        std::atexit([] { const WorksAtItsEnd now; });
+        static_cast<void>(of_thread);
+        if (!much_works()) std::exit(4);
+        std::exit(3);
+      },
+      testing::ExitedWithCode(3), "^works works works $");
 }
 
 }  // namespace
