@@ -58,7 +58,10 @@ void Mutex::wait_in_line(lowlevel::CurrentTask self) {
 }
 
 void Mutex::lock_shielded(lowlevel::CurrentTask self) {
-  if (!holding_.has_owner()) return give_to(self);
+  if (!holding_.has_owner()) {
+    check_intact("Mutex::lock");
+    return give_to(self);
+  }
   const lowlevel::NoCancel shielded{self};
   wait_in_line(self);
 }

@@ -137,6 +137,8 @@ void Ending::abandon_survivors() {
     task->own_scope.unlink();
     abandoned_.push_back(std::move(task));
   }
+  // Nobody is left to unlock what they own, and the next run must not find it locked.
+  for (const TaskRef& task : abandoned_) lowlevel::Ownership::abandon_all(task->owned);
   rooms_.scheduler.drop_tasks();  // only survivors were left, so every task that is ready is one
   rooms_.root.living = 0;
 }

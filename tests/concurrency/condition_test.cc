@@ -323,6 +323,21 @@ TEST_F(ConditionTest, P11_AnOwnerThatEndsBreaksTheWaitOfTheNotified) {
   });
 }
 
+TEST_F(ConditionTest, P11_AnOwnerThatEndsBreaksTheWaitThatHasJustTimedOut) {
+  run([&] {
+    Event time_is_up;
+    call_later(1s, [&] { time_is_up.set(); });  // before the time of the sleeper is
+    mutex.lock();
+    auto owner = create_task([&] {
+      mutex.lock();
+      time_is_up.wait();
+    });
+    EXPECT_THROW(changed.wait_for(1s, [] { return false; }), InvalidStateError);
+    EXPECT_FALSE(mutex.owned_by_current_task());
+    await(owner);
+  });
+}
+
 TEST_F(ConditionTest, P13_DestroyedWithWaitersTheyGetClosedErrorOwningTheMutex) {
   run([&] {
     auto condition = std::make_unique<Condition>(mutex);
