@@ -15,8 +15,8 @@ struct BareWaiter : lowlevel::Waiter {
 /// Waits for nothing.
 /// Cancels: Cancelled.
 inline void wait_for_nothing() {
-  BareWaiter never;
-  lowlevel::enter("the test").suspend(never);
+  BareWaiter waiter_of_nobody;
+  lowlevel::enter("the test").suspend(waiter_of_nobody);
 }
 
 }  // namespace asyncio::test
