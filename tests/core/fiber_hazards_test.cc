@@ -781,6 +781,7 @@ void start_crash_reporter() {
 TEST(FiberHazardsDeathTest, Hazard14_AHandlerThatCameInAnEarlierRunAndHandsOnIsCalledOnce) {
   EXPECT_EXIT(
       {
+        ::signal(SIGSEGV, SIG_DFL);  // a sanitizer's handler would report it, too
         asyncio::run(start_crash_reporter);
         asyncio::run([] {});
         asyncio::run([] { fault_elsewhere(); });
@@ -788,6 +789,7 @@ TEST(FiberHazardsDeathTest, Hazard14_AHandlerThatCameInAnEarlierRunAndHandsOnIsC
       died, "^crash reporter called\n$");
   EXPECT_EXIT(
       {
+        ::signal(SIGSEGV, SIG_DFL);  // a sanitizer's handler would report it, too
         asyncio::run(start_crash_reporter);
         asyncio::run([] { recurse_for_ever(0); });
       },
@@ -797,6 +799,7 @@ TEST(FiberHazardsDeathTest, Hazard14_AHandlerThatCameInAnEarlierRunAndHandsOnIsC
 TEST(FiberHazardsDeathTest, Hazard14_OnceSuchAHandlerHasGoneTheReportIsBack) {
   EXPECT_EXIT(
       {
+        ::signal(SIGSEGV, SIG_DFL);  // a sanitizer's handler would report it, too
         asyncio::run(start_crash_reporter);
         ::sigaction(SIGSEGV, &before_reporter, nullptr);
         asyncio::run([] {});
@@ -805,6 +808,7 @@ TEST(FiberHazardsDeathTest, Hazard14_OnceSuchAHandlerHasGoneTheReportIsBack) {
       died, "^asyncio: stack overflow in task 'main'[^\n]*\n$");
   EXPECT_EXIT(
       {
+        ::signal(SIGSEGV, SIG_DFL);  // a sanitizer's handler would report it, too
         asyncio::run(start_crash_reporter);
         ::signal(SIGSEGV, SIG_DFL);
         asyncio::run([] { recurse_for_ever(0); });
@@ -814,16 +818,24 @@ TEST(FiberHazardsDeathTest, Hazard14_OnceSuchAHandlerHasGoneTheReportIsBack) {
 
 TEST(FiberHazardsDeathTest, Hazard14_ASegvThatSomebodySendsEndsTheProcessAtOnce) {
   const auto killed = testing::KilledBySignal(SIGSEGV);
-  EXPECT_EXIT(asyncio::run([] {
-                ::kill(::getpid(), SIGSEGV);
-                std::_Exit(3);
-              }),
-              killed, "");
-  EXPECT_EXIT(asyncio::run([] {
-                ::raise(SIGSEGV);
-                std::_Exit(3);
-              }),
-              killed, "");
+  EXPECT_EXIT(
+      {
+        ::signal(SIGSEGV, SIG_DFL);  // a sanitizer's handler would end it in another way
+        asyncio::run([] {
+          ::kill(::getpid(), SIGSEGV);
+          std::_Exit(3);
+        });
+      },
+      killed, "");
+  EXPECT_EXIT(
+      {
+        ::signal(SIGSEGV, SIG_DFL);
+        asyncio::run([] {
+          ::raise(SIGSEGV);
+          std::_Exit(3);
+        });
+      },
+      killed, "");
 }
 
 TEST(FiberHazardsDeathTest, Hazard14_ASegvThatSomebodySendsIsIgnoredWhereTheProgramSaysSo) {
