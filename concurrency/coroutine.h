@@ -118,6 +118,12 @@ struct AwaitingCoroutine {
   };
 };
 
+// g++ warns of frames of coroutines that hold what only one source knows, though each source makes
+// its own of them.
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wsubobject-linkage"
+#endif
 template <class A, class R>
 AwaitingCoroutine await_for_task(A&& awaitable, CoroutineResult<R>& result, CoroutineWait& wait) {
   struct Complete {  // also if the coroutine is destroyed where it waits
@@ -137,6 +143,10 @@ AwaitingCoroutine await_for_task(A&& awaitable, CoroutineResult<R>& result, Coro
     result.exception = std::current_exception();
   }
 }
+
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic pop
+#endif
 
 // A value stays one, a reference that may dangle becomes one.
 template <class R>

@@ -563,10 +563,10 @@ TEST_F(CoroutineTest, S44_TheEndOfTheRunResumesWhoAwaitsALeftover) {
 }
 
 TEST_F(CoroutineTest, OneThatOutlivesTheLoopMayBeDestroyed) {
-  std::optional<Routine> routine;
+  std::unique_ptr<Routine> routine;
   run([&] {
     const auto wait = [](Future<int> never) -> Routine { co_await never; };
-    routine.emplace(wait(create_future<int>()));
+    routine = std::make_unique<Routine>(wait(create_future<int>()));
   });
   end_loop();
   EXPECT_FALSE(routine->is_done());

@@ -50,11 +50,11 @@ class LoopEndTest : public testing::Test {
   EventLoop& loop;
 };
 
-constexpr auto never = [](auto&&...) { ADD_FAILURE() << "must not be called"; };
+constexpr auto must_not_be_called = [](auto&&...) { ADD_FAILURE() << "must not be called"; };
 
 /// A callback that is not called, and what it owns.
 auto holding(std::shared_ptr<void> owned) {
-  return [owned = std::move(owned)](auto&&... arguments) { never(arguments...); };
+  return [owned = std::move(owned)](auto&&... arguments) { must_not_be_called(arguments...); };
 }
 
 TEST_F(LoopEndTest, ATimersCallbackMayOwnWhatDeletesTheTimer) {
