@@ -55,11 +55,11 @@ void CancellationScope::begin(const char* call) {
   detail::TaskControl& self = lowlevel::enter_shielded(call).control();
   if (scope_->entered) {
     throw InvalidStateError(std::string{call} + ": scope '" + scope_->name +
-                            "' has been entered before; make a new one for each region");
+                            "' was entered before; make a new one for each region");
   }
   if (self.scheduler != &scope_->scheduler) {
     throw InvalidStateError(std::string{call} + ": scope '" + scope_->name +
-                            "' belongs to another loop");
+                            "' belongs to another event loop");
   }
   scope_->face = this;
   inside_ = &self;

@@ -34,7 +34,7 @@ Condition::~Condition() {
 
 void Condition::check_owned(const char* call) const {
   if (mutex_.owned_by_current_task()) return;
-  throw InvalidStateError(std::string{call} + " without owning the mutex: lock it first");
+  throw InvalidStateError(std::string{call} + ": the caller does not own the mutex; lock it first");
 }
 
 TimePoint Condition::deadline_of(Duration limit) const {

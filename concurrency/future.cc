@@ -14,14 +14,15 @@ FutureState::FutureState() : loop_("Future") {}
 
 FutureState::~FutureState() {
   if (observed_ || !loop_.is_running_here()) return;
-  loop_.report("a future's exception was never looked at", exception_);
+  loop_.report("a future failed, and nobody looked at its exception", exception_);
 }
 
 void FutureState::check_settable(const char* call) const {
   loop_.check(call, "future");
   if (done_) {
-    throw InvalidStateError(std::string{call} +
-                            " on a future that is done: a result is set once; ask is_done() first");
+    throw InvalidStateError(
+        std::string{call} +
+        ": the future is done already, and a result is set once; ask is_done() first");
   }
 }
 
@@ -35,7 +36,7 @@ void FutureState::settle() noexcept {
 void FutureState::set_exception(std::exception_ptr exception) {
   check_settable("Future::set_exception");
   if (exception == nullptr) {
-    throw std::invalid_argument("Future::set_exception(nullptr): pass an exception");
+    throw std::invalid_argument("Future::set_exception: the exception is null");
   }
   exception_ = std::move(exception);
   observed_ = false;
@@ -57,7 +58,7 @@ bool FutureState::cancel(std::string_view reason) {
 
 void FutureState::check_result() {
   if (!done_) {
-    throw InvalidStateError("Future::result() before anything was set: await(future) first");
+    throw InvalidStateError("Future::result(): nothing has been set yet; await(future) first");
   }
   observed_ = true;
   if (exception_ != nullptr) std::rethrow_exception(exception_);

@@ -43,8 +43,7 @@ void Mutex::lock() {
   lowlevel::CurrentTask self = lowlevel::enter("Mutex::lock");
   check_intact("Mutex::lock");
   if (holding_.is_mine()) {
-    throw InvalidStateError("Mutex::lock by task '" + self.name() +
-                            "', which owns it already, would never end");
+    throw InvalidStateError("Mutex::lock: task '" + self.name() + "' owns this mutex already");
   }
   if (holding_.has_owner()) return wait_in_line(self);
   give_to(self);
@@ -70,12 +69,12 @@ void Mutex::unlock() {
   if (broken_ && !holding_.has_owner()) return;
   if (!holding_.is_mine()) {
     throw InvalidStateError(
-        "Mutex::unlock by " +
+        "Mutex::unlock: " +
         (lowlevel::in_task() ? "task '" + lowlevel::current("Mutex::unlock").name() + "'"
                              : std::string{"code outside any task"}) +
-        (holding_.has_owner() ? ", but task '" + holding_.owner_name() + "' owns it"
-                              : ", but it is not locked") +
-        "; the task that locked it unlocks it");
+        " does not own this mutex; " +
+        (holding_.has_owner() ? "task '" + holding_.owner_name() + "' does, and must unlock it"
+                              : "it is not locked"));
   }
   hand_over();
 }

@@ -25,7 +25,7 @@ void QueueBase::close_waiters() noexcept {
 void QueueBase::task_done() {
   if (unfinished_ == 0) {
     throw InvalidStateError(
-        "Queue::task_done more often than items were put: call it once for each item got");
+        "Queue::task_done was called more often than items were put: call it once for each item");
   }
   finish_items(1);
 }

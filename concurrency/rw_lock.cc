@@ -55,8 +55,8 @@ void RwLock::enter(bool exclusive, const char* call) {
   lowlevel::CurrentTask self = lowlevel::enter(call);
   check_intact(call);
   if (mine() != holders_) {
-    throw InvalidStateError(std::string{call} + " by task '" + self.name() +
-                            "', which holds the lock already, would never end; unlock it first");
+    throw InvalidStateError(std::string{call} + ": task '" + self.name() +
+                            "' holds this lock already; unlock it first");
   }
   make_room(holders_ + waiting_.size() + 1);
   if (waiting_.empty() && admit(self, exclusive)) return self.spend();
@@ -85,9 +85,9 @@ void RwLock::leave(bool exclusive, const char* call) {
   if (broken_ && holders_ == 0) return;
   const std::size_t held = mine();
   if (held == holders_ || exclusive_ != exclusive) {
-    throw InvalidStateError(std::string{call} + " by code that does not hold it for " +
-                            (exclusive ? "writing" : "reading") +
-                            ": the task that locked it unlocks it");
+    throw InvalidStateError(
+        std::string{call} + std::string{": the caller does not hold this lock for "} +
+        (exclusive ? "writing" : "reading") + "; only the task that locked it may unlock it");
   }
   holdings_[held]->end();
   std::swap(holdings_[held], holdings_[--holders_]);

@@ -35,9 +35,9 @@ Semaphore::Semaphore(int max) : max_(at_least_one(max)), available_(max) {}
 
 void Semaphore::check(const char* call, int permits) const {
   if (permits >= 1 && permits <= max_) return;
-  throw std::invalid_argument(std::string{call} + "(" + std::to_string(permits) +
-                              ") on a semaphore of " + std::to_string(max_) +
-                              " permits could never succeed");
+  throw std::invalid_argument(std::string{"Semaphore::"} + call + "(" + std::to_string(permits) +
+                              ") can never succeed: ask for 1 to " + std::to_string(max_) +
+                              " permits");
 }
 
 bool Semaphore::try_acquire(int permits) {
@@ -60,8 +60,8 @@ void Semaphore::acquire(int permits) {
   if (request.refused_by == 0) {
     lowlevel::WaitQueue::throw_destroyed("Semaphore::acquire", Request::kind.what);
   }
-  throw InvalidStateError("acquire(" + std::to_string(permits) +
-                          ") can never succeed any more: the maximum was set to " +
+  throw InvalidStateError("Semaphore::acquire(" + std::to_string(permits) +
+                          ") can no longer succeed: the maximum was lowered to " +
                           std::to_string(request.refused_by) + " while the task waited");
 }
 

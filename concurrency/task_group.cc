@@ -43,7 +43,7 @@ void detail::GroupScope::throw_failures() {
 void detail::GroupScope::report_failures() noexcept {
   for (std::exception_ptr& failure : std::exchange(failures, {})) {
     report(scheduler,
-           "a task of a TaskGroup failed, and the group ended before wait_all() could tell",
+           "a task of a TaskGroup failed, and the group ended before wait_all() reported it",
            failure);
   }
 }
@@ -110,15 +110,15 @@ TaskGroup::~TaskGroup() {
 void TaskGroup::check_open() const {
   const auto refuse = [] {
     throw InvalidStateError(
-        "TaskGroup::spawn into a group that is closed: spawn before close() and before wait_all() "
-        "has returned");
+        "TaskGroup::spawn: the group is closed; spawn before close(), and before wait_all() "
+        "returns");
   };
   if (scope_->ended) refuse();  // first: the loop may be gone
   detail::check_here(scope_->scheduler, "TaskGroup::spawn", "group");
   if (!scope_->failures.empty()) {
     throw InvalidStateError(
-        "TaskGroup::spawn into a group that has failed: its tasks are being "
-        "cancelled; wait_all() tells why");
+        "TaskGroup::spawn: a task of the group has failed, and the others are being cancelled; "
+        "wait_all() throws the failure");
   }
   if (is_closed()) refuse();
 }

@@ -11,7 +11,7 @@ using lowlevel::Wake;
 void check_has_time(Duration limit) {
   lowlevel::enter("wait_for");
   if (limit > Duration::zero()) return;
-  throw TimeoutException("wait_for: no time was given, so the callable was not started");
+  throw TimeoutException("wait_for: the limit is zero or less, so the callable was not started");
 }
 
 void wait_for_task(TaskControl& target, Duration limit) {

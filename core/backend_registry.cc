@@ -60,7 +60,7 @@ std::string names_of(const std::vector<BackendInfo>& backends) {
 
 std::unique_ptr<EventLoopInterface> make(const BackendInfo& backend) {
   auto made = backend.factory();
-  if (made == nullptr) throw BackendError("its factory gave nothing");
+  if (made == nullptr) throw BackendError("its factory returned null");
   return made;
 }
 
@@ -75,7 +75,8 @@ std::unique_ptr<EventLoopInterface> make_named(const std::string& name, const ch
   try {
     return make(*found);
   } catch (const std::exception& e) {
-    throw BackendError("backend '" + name + "' (" + who_asked + ") could not be made: " + e.what());
+    throw BackendError("backend '" + name + "' (" + who_asked +
+                       ") could not be created: " + e.what());
   }
 }
 
@@ -90,10 +91,10 @@ std::unique_ptr<EventLoopInterface> make_best() {
       }
       return made;
     } catch (const std::exception& e) {
-      reasons += " '" + backend.name + "' could not be made (" + e.what() + ")";
+      reasons += " '" + backend.name + "' could not be created (" + e.what() + ")";
     }
   }
-  throw BackendError("no backend could be made:" + reasons);
+  throw BackendError("no backend could be created:" + reasons);
 }
 
 }  // namespace
@@ -128,7 +129,8 @@ void register_backend(BackendInfo backend) {
   const std::lock_guard lock{all.mutex};
   for (const BackendInfo& other : all.backends) {
     if (other.name == backend.name) {
-      throw BackendError("register_backend('" + backend.name + "'): the name is taken");
+      throw BackendError("register_backend('" + backend.name +
+                         "'): a backend of that name exists already");
     }
   }
   all.insert(std::move(backend));

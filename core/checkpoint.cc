@@ -16,7 +16,8 @@ void checkpoint() { lowlevel::enter("checkpoint").spend(); }
 bool is_cancelled() {
   const detail::TaskControl* self = detail::current_task_control();
   if (self == nullptr) {
-    throw NotInTaskError("is_cancelled() outside a task: ask task.state() of a handle");
+    throw NotInTaskError(
+        "is_cancelled() must be called from a task; a handle tells by task.state()");
   }
   if (!self->cancel_pending) detail::expire_deadlines_around(*self->scope);
   return self->cancel_pending;

@@ -35,7 +35,9 @@ bool detail::wait_writable_for(int fd, Duration timeout) {
 void notify_closing(int fd) {
   const detail::Scheduler* const scheduler = detail::Scheduler::current();
   if (scheduler == nullptr) {
-    throw NoRunningLoopError("notify_closing where no loop runs: there is nobody to tell");
+    throw NoRunningLoopError(
+        "notify_closing needs a running event loop; where none runs, no task waits: just "
+        "close(fd)");
   }
   scheduler->reactor().descriptors().notify_closing(fd);
 }

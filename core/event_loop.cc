@@ -15,7 +15,7 @@ namespace {
 
 std::unique_ptr<EventLoopInterface> not_null(std::unique_ptr<EventLoopInterface> backend) {
   if (backend == nullptr) {
-    throw std::invalid_argument("EventLoop over no backend: pass make_backend(name)");
+    throw std::invalid_argument("EventLoop: the backend is null; pass make_backend(name)");
   }
   return backend;
 }

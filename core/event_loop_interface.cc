@@ -19,20 +19,22 @@ void EventLoopInterface::run() {
   detail::Reactor& reactor = *reactor_;
   if (reactor.user() != nullptr) {
     throw InvalidStateError(
-        "run() of a backend that an EventLoop has taken over: use EventLoop::run()");
+        "EventLoopInterface::run(): an EventLoop has taken over this backend; use "
+        "EventLoop::run()");
   }
   if (reactor.guest()) {
     throw InvalidStateError(
-        "run() of a backend that is the guest of a host's loop: give it to an EventLoop, and let "
-        "the host run");
+        "EventLoopInterface::run(): this backend is the guest of a host's loop; give it to an "
+        "EventLoop, and let the host run");
   }
   if (running_alone_) {
-    throw NestedRunError("EventLoopInterface::run() inside its own run()");
+    throw NestedRunError(
+        "EventLoopInterface::run() is running already; a callback cannot call it again");
   }
   if (reactor.forked()) {
     throw InvalidStateError(
-        "EventLoopInterface::run() in a forked child, on a backend made by the parent: make a new "
-        "one");
+        "EventLoopInterface::run(): this process is a forked child, and its parent made the "
+        "backend; make a new one");
   }
   struct Running {
     EventLoopInterface& interface;

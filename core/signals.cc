@@ -15,7 +15,7 @@ constexpr lowlevel::WaitReason signal_wait{"signal"};
 
 int wait_signal(std::initializer_list<int> signals) {
   if (signals.size() == 0) {
-    throw std::invalid_argument("wait_signal({}) would wait for ever: name a signal");
+    throw std::invalid_argument("wait_signal({}) would never return: name at least one signal");
   }
   lowlevel::CurrentTask self = lowlevel::enter("wait_signal");
   detail::Signals& router = self.control().scheduler->rooms().signals;

@@ -36,14 +36,15 @@ TimePoint ended_or_now(const TaskControl& task) noexcept {
 
 void AnyTask::empty_handle() {
   throw InvalidStateError(
-      "this handle names no task (default-made or moved from): use one that create_task gave");
+      "this task handle is empty (default-constructed or moved from): use one that create_task "
+      "returned");
 }
 
 std::exception_ptr AnyTask::exception() const {
   TaskControl& task = control();
   if (!task.done()) {
-    throw InvalidStateError("exception() of task '" + task.display_name() +
-                            "', which has not ended: await(task) first");
+    throw InvalidStateError("exception(): task '" + task.display_name() +
+                            "' has not ended yet; await(task) first");
   }
   task.mark_observed();
   return task.exception;
@@ -77,8 +78,8 @@ void AnyTask::add_done_callback(UniqueFunction<void()> callback) const {
   detail::Scheduler* const scheduler = detail::Scheduler::current();
   if (scheduler == nullptr) {
     throw NoRunningLoopError(
-        "add_done_callback on a task that has ended, where no loop runs: "
-        "call the function directly");
+        "add_done_callback: the task has ended, and no event loop runs that could call the "
+        "function; call it directly");
   }
   detail::call_soon_reporting(*scheduler, std::move(callback));
 }
@@ -128,7 +129,7 @@ void await(const AnyTask& task) {
 AnyTask current_task() {
   TaskControl* self = detail::current_task_control();
   if (self == nullptr) {
-    throw NotInTaskError("current_task() outside a task: call it in the body of one");
+    throw NotInTaskError("current_task() must be called from a task");
   }
   return AnyTask{detail::TaskRef::share(*self)};
 }

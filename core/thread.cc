@@ -67,7 +67,8 @@ void run_on_thread(UniqueFunction<void()> work, bool wait_to_the_end) {
   place.cancellable = !wait_to_the_end;
   if (rooms.workers.waiting().wait(self, place) == Wake::broken) {
     throw InvalidStateError(
-        "to_thread in a forked child: the thread stayed with the parent; call it again");
+        "to_thread: the process has forked, and the thread exists only in the parent; call it "
+        "again");
   }
 }
 

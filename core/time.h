@@ -34,7 +34,7 @@ namespace detail {
 /// Throws: std::invalid_argument for NaN.
 inline Duration from_seconds(double seconds) {
   if (std::isnan(seconds)) {
-    throw std::invalid_argument("a duration of NaN seconds: pass a number, or 0 for 'at once'");
+    throw std::invalid_argument("a duration must be a number, not NaN: pass 0 for no delay");
   }
   constexpr double limit = 9.2e9;  // seconds; the largest Duration is a little above
   if (seconds >= limit) return Duration::max();

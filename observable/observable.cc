@@ -108,7 +108,7 @@ Observable& Observable::instance() {
 
 void Observable::add_observer(std::shared_ptr<Observer> observer) {
   if (observer == nullptr) {
-    throw std::invalid_argument("Observable::add_observer(nullptr): pass an observer");
+    throw std::invalid_argument("Observable::add_observer: the observer is null");
   }
   change_observers([&](Observers& list) {
     if (std::none_of(list.begin(), list.end(), is_entry_of(observer))) {

@@ -133,21 +133,21 @@ void close_at_end(detail::Scope& scope, bool cancelled) {
 // NOLINTNEXTLINE(performance-unnecessary-value-param): an observer may let go of the last other one
 void AsyncResourceManager::add(std::shared_ptr<AsyncResource> resource) {
   if (resource == nullptr) {
-    throw std::invalid_argument("AsyncResourceManager::add(nullptr): pass a resource");
+    throw std::invalid_argument("AsyncResourceManager::add: the resource is null");
   }
   detail::TaskControl* self = detail::current_task_control();
   if (self == nullptr) {
     throw NotInTaskError(
-        "AsyncResourceManager::add outside a task: a resource belongs to a scope; call it in a "
-        "task, started by asyncio::run(...) or create_task(...)");
+        "AsyncResourceManager::add must be called from a task, whose scope is to own the resource: "
+        "start one with asyncio::run(...) or create_task(...)");
   }
   Registry& known = *registry();
   if (const auto found = known.holders.find(resource.get()); found != known.holders.end()) {
     throw InvalidStateError(
         found->second == nullptr
-            ? "AsyncResourceManager::add of a resource that is being closed: make a new one"
-            : "AsyncResourceManager::add of a resource while a scope holds it already: remove(...) "
-              "it from there first");
+            ? "AsyncResourceManager::add: this resource is being closed; make a new one"
+            : "AsyncResourceManager::add: a scope holds this resource already; remove(...) it from "
+              "there first");
   }
   detail::Scope& scope = self->scope->owner();
   if (scope.resources == nullptr) {

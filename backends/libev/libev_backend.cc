@@ -77,7 +77,7 @@ LoopPointer make_loop() {
   LoopPointer loop(ev_loop_new(EVFLAG_AUTO));
   if (!loop) {
     throw BackendError(
-        "libev cannot make a loop: out of descriptors or memory, or LIBEV_FLAGS asks for a "
+        "libev cannot create a loop: out of descriptors or memory, or LIBEV_FLAGS asks for a "
         "mechanism that this system lacks");
   }
   return loop;
@@ -329,7 +329,8 @@ std::unique_ptr<EventLoopInterface> attach(struct ev_loop* host, const AttachOpt
     throw std::invalid_argument("attach(nullptr): pass the ev_loop that the program runs");
   }
   if (ev_version_major() != EV_VERSION_MAJOR) {
-    throw BackendError("attach: the program has loaded another libev than asyncio was built for");
+    throw BackendError(
+        "attach: the program has loaded a libev other than the one that asyncio was built for");
   }
   return std::make_unique<backends::LibevBackend>(host, options);
 }

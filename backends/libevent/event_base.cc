@@ -77,7 +77,7 @@ BasePointer make_base() {
   event_config_set_flag(config.get(), EVENT_BASE_FLAG_NO_CACHE_TIME);  // we never ask for it
   event_config_require_features(config.get(), EV_FEATURE_O1);
   BasePointer base(event_base_new_with_config(config.get()));
-  if (!base) throw BackendError("libevent cannot make an event base: out of descriptors?");
+  if (!base) throw BackendError("libevent cannot create an event base: out of descriptors?");
   return base;
 }
 

@@ -136,7 +136,7 @@ class LibeventBackend final : public EventLoopInterface {
     if (!host_) {
       rebuild();
     } else if (event_reinit(own_.get()) != 0) {
-      throw BackendError("libevent cannot make a base anew in the child of a fork");
+      throw BackendError("libevent cannot recreate its base in a forked child");
     }
   }
 
@@ -344,7 +344,7 @@ std::unique_ptr<EventLoopInterface> attach(event_base* host, const AttachOptions
   // Other major or minor versions lay their structures out differently.
   if ((event_get_version_number() ^ LIBEVENT_VERSION_NUMBER) >> 16 != 0) {
     throw BackendError(
-        "attach: the program has loaded another libevent than asyncio was built for");
+        "attach: the program has loaded a libevent other than the one that asyncio was built for");
   }
   return std::make_unique<backends::LibeventBackend>(host, options);
 }

@@ -38,13 +38,14 @@ void Ending::shutdown() {
   Scheduler& scheduler = rooms_.scheduler;
   if (scheduler.current_task() != nullptr) {
     throw InvalidStateError(
-        "shutdown() in a task, which it would have to wait for: call it from the host, or by "
-        "call_soon(...)");
+        "shutdown() cannot be called from a task, because it waits for every task: call it from "
+        "the host, or by call_soon(...)");
   }
   if (scheduler.running()) {
     if (!reactor.guest()) {
       throw InvalidStateError(
-          "shutdown() inside run(): use stop(), and shutdown() when run() returns");
+          "shutdown() cannot be called inside run(): use stop(), and shutdown() once run() has "
+          "returned");
     }
     rooms_.guest.ask_for_shutdown();  // called by a callback: waits for the end of the turn
     return;
@@ -159,9 +160,10 @@ void Ending::leave_host() noexcept {
   rooms_.scheduler.set_host_asleep(false);
   if (!reactor.guest()) return;
   if (rooms_.root.living != 0) {
-    rooms_.failures.report("an EventLoop was destroyed in its host's loop with " +
+    rooms_.failures.report("an EventLoop was destroyed while " +
                                std::to_string(rooms_.tasks.alive()) +
-                               " tasks alive, which are unwound now: call shutdown() first",
+                               " tasks of it were alive in its host's loop; they are cancelled "
+                               "now. Call shutdown() first",
                            nullptr, nullptr);
   }
   reactor.detach();

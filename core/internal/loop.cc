@@ -74,10 +74,9 @@ Loop::~Loop() {
 void Loop::check_not_nested(const char* call) const {
   Scheduler::check_none_runs(call);
   if (!reactor_.guest()) return;
-  throw InvalidStateError(
-      std::string{call} +
-      " on a loop that is the guest of a host's: the host runs; start tasks with "
-      "loop.create_task(...)");
+  throw InvalidStateError(std::string{call} +
+                          ": this loop is the guest of a host's loop, and runs when that does; "
+                          "start tasks with loop.create_task(...)");
 }
 
 void Loop::stop() noexcept {
@@ -112,8 +111,8 @@ void Loop::run_main(TaskControl& main) {
                             "run(main): stop() was called before main had ended; main was "
                             "cancelled. Let main return, or use run() and stop() without a main"))
                       : std::make_exception_ptr(DeadlockError(
-                            "run(main): every task waits for something that nothing can bring "
-                            "about (no timer, descriptor, signal, thread or handle is left)\n" +
+                            "run(main): every task is waiting, and nothing is left that could wake "
+                            "one (no timer, descriptor, signal, thread or handle)\n" +
                             dump_text(rooms_)));
   }
   main.mark_observed();  // run() tells what it does, now or while it is unwound

@@ -70,8 +70,8 @@ void Scheduler::check_none_runs(const char* call) {
   // In a child that a task or callback has forked, the loop around it is the parent's.
   if (running_scheduler == nullptr || running_scheduler->reactor_.forked()) return;
   throw NestedRunError(std::string{call} +
-                       " inside a running loop: a task can await(create_task(...)) instead, and a "
-                       "callback can start a task");
+                       " cannot be called while an event loop runs on this thread: use "
+                       "await(create_task(...)) in a task, and create_task(...) in a callback");
 }
 
 void Scheduler::wake_host() noexcept {

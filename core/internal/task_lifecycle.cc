@@ -68,7 +68,7 @@ Scope& owner_scope_or_throw(const char* call) {
   Scope* const owner = current_owner_scope();
   if (owner == nullptr) [[unlikely]] {
     throw NoRunningLoopError(std::string{call} +
-                             " needs a running loop on this thread: call it inside "
+                             " needs a running event loop on this thread: call it inside "
                              "asyncio::run(...), or use loop.create_task(...)");
   }
   return *owner;
@@ -89,14 +89,13 @@ namespace {
 
 [[gnu::noinline]] void check_takes_tasks(const Scope& scope) {
   if (scope.ended) {
-    throw InvalidStateError(
-        "create_task in scope '" + scope.name +
-        "', which has ended: start tasks while the scope is open, or in an outer one");
+    throw InvalidStateError("create_task: scope '" + scope.name +
+                            "' has ended; create tasks while it is open, or in an outer scope");
   }
   if (scope.scheduler.reactor().inbox().on_owners_thread()) return;
   throw InvalidStateError(
-      "create_task from a thread that is not the loop's: use call_soon_threadsafe(...) and "
-      "create the task there");
+      "create_task must be called on the loop's own thread: from other threads use "
+      "call_soon_threadsafe(...), and create the task there");
 }
 
 }  // namespace
@@ -317,13 +316,13 @@ void check_awaitable(TaskControl& self, const TaskSet& targets, const char* call
   for (std::size_t i = 0; i < targets.count; ++i) {
     const TaskControl& target = *targets.tasks[i];
     if (&target == &self) {
-      throw DeadlockError(std::string{call} + " of task '" + self.display_name() +
-                          "' by itself would never end: await it from another task");
+      throw DeadlockError(std::string{call} + ": task '" + self.display_name() +
+                          "' cannot wait for itself; wait for it in another task");
     }
     if (target.scheduler != self.scheduler && !target.done()) {
-      throw InvalidStateError(std::string{call} + " of task '" + target.display_name() +
-                              "', which runs on another loop: send its result over with "
-                              "call_soon_threadsafe(...)");
+      throw InvalidStateError(
+          std::string{call} + ": task '" + target.display_name() +
+          "' runs on another event loop; send its result over with call_soon_threadsafe(...)");
     }
   }
   if (self.completions.empty()) return;
@@ -386,8 +385,8 @@ void throw_no_result(TaskControl& control) {
       throw TaskCancelledException(message + ")", std::move(cause));
     }
     default:
-      throw InvalidStateError("result of task '" + control.display_name() +
-                              "', which has not ended: await(task) first");
+      throw InvalidStateError("result(): task '" + control.display_name() +
+                              "' has not ended yet; await(task) first");
   }
 }
 

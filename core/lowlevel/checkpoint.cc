@@ -67,20 +67,20 @@ void back_off(TaskControl& self) {
 
 [[noreturn, gnu::cold]] void refuse_wait(const Scheduler* scheduler, const char* call) {
   if (scheduler == nullptr || scheduler->current_task() == nullptr) {
-    throw NotInTaskError(std::string{call} +
-                         (scheduler == nullptr
-                              ? " needs a task: it was called where no loop runs; call it inside "
-                                "asyncio::run(...)"
-                              : " needs a task: a loop callback must not suspend; start one with "
-                                "create_task(...) and wait there"));
+    throw NotInTaskError(
+        std::string{call} + " must be called from a task" +
+        (scheduler == nullptr
+             ? ", and no event loop is running: call it inside asyncio::run(...)"
+             : ": a loop callback cannot wait; start a task with create_task(...) and wait there"));
   }
   const TaskControl& self = *scheduler->current_task();
   if (self.no_suspend != 0) {
-    throw InvalidStateError(std::string{call} + " inside a NoSuspend scope of task '" +
-                            self.display_name() + "': end the scope before waiting");
+    throw InvalidStateError(std::string{call} + ": task '" + self.display_name() +
+                            "' must not wait inside a NoSuspend scope; end the scope first");
   }
-  throw InvalidStateError(std::string{call} +
-                          " in a forked child: call get_event_loop().after_fork() first");
+  throw InvalidStateError(
+      std::string{call} +
+      ": this process is a forked child; call get_event_loop().after_fork() first");
 }
 
 }  // namespace
@@ -121,7 +121,7 @@ CurrentTask enter(const char* call) {
 CurrentTask current(const char* call) {
   TaskControl* const self = detail::current_task_control();
   if (self == nullptr) {
-    throw NotInTaskError(std::string{call} + " outside a task: call it in the body of one");
+    throw NotInTaskError(std::string{call} + " must be called from a task");
   }
   return *self;
 }

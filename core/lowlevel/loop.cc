@@ -15,7 +15,7 @@ detail::Scheduler& detail::running_scheduler_or_throw(const char* call) {
   Scheduler* const scheduler = Scheduler::current();
   if (scheduler == nullptr) {
     throw NoRunningLoopError(std::string{call} +
-                             " where no loop runs: call it inside asyncio::run(...)");
+                             " needs a running event loop: call it inside asyncio::run(...)");
   }
   return *scheduler;
 }
@@ -26,9 +26,9 @@ void detail::check_here(const Scheduler& scheduler, const char* call, const char
   scheduler.reactor().inbox().check_thread(call);
   const Scheduler* const here = Scheduler::current();
   if (here == nullptr || here == &scheduler) return;
-  throw InvalidStateError(std::string{call} + ": the " + what +
-                          " belongs to another loop than runs "
-                          "here");
+  throw InvalidStateError(
+      std::string{call} + ": the " + what +
+      " belongs to another event loop; use it on that loop, by call_soon_threadsafe(...)");
 }
 
 void detail::report(const Scheduler& scheduler, const std::string& message,
@@ -53,8 +53,8 @@ LoopRef::LoopRef(const char* call)
 void LoopRef::check(const char* call, const char* what) const {
   inbox_->check_thread(call);
   if (inbox_->is_open(epoch_)) return;
-  throw ClosedError(std::string{call} + " when the " + what +
-                    "'s loop is gone: do it before run() returns");
+  throw ClosedError(std::string{call} + ": the event loop of the " + what +
+                    " is gone; call it before run() returns");
 }
 
 bool LoopRef::is_running_here() const noexcept {

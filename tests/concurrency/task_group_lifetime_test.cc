@@ -131,7 +131,7 @@ TEST_F(TaskGroupLifetimeTest, NorDoesOneOfAnotherLoop) {
   other.run();
   run([&] {
     const std::string said = refusal(*group);
-    EXPECT_TRUE(contains(said, "another loop")) << said;
+    EXPECT_TRUE(contains(said, "another event loop")) << said;
   });
 }
 

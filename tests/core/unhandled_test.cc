@@ -206,7 +206,7 @@ TEST_F(UnhandledTest, HandlerThatSuspendsIsToldOff) {
     settle();
   });
   const std::string said = testing::internal::GetCapturedStderr();
-  EXPECT_TRUE(contains(said, "a loop callback must not suspend")) << said;
+  EXPECT_TRUE(contains(said, "a loop callback cannot wait")) << said;
 }
 
 TEST_F(UnhandledTest, WithoutAHandlerItGoesToStderr) {

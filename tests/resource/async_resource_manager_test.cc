@@ -583,7 +583,7 @@ TEST_F(AsyncResourceManagerTest, AddingOneThatAScopeHoldsIsAnError) {
     const auto refused = [](const std::shared_ptr<AsyncResource>& resource) {
       const std::string said = message_of<InvalidStateError>([&] { Manager::add(resource); });
       EXPECT_TRUE(said.starts_with("AsyncResourceManager::add")) << said;
-      EXPECT_TRUE(contains(said, "holds it already")) << said;
+      EXPECT_TRUE(contains(said, "holds this resource already")) << said;
       EXPECT_TRUE(contains(said, "remove")) << said;
     };
     auto probe = add("a");

@@ -69,7 +69,7 @@ std::size_t whole_pages(std::size_t size) {
   constexpr std::size_t largest = std::size_t{1} << 46;  // and a slab of them is no overflow
   if (size > largest) {
     throw Error("a stack_size of " + std::to_string(size) +
-                " bytes is more than any address space holds: make it smaller");
+                " bytes exceeds the address space: choose a smaller one");
   }
   return (size + page_size() - 1) / page_size() * page_size();
 }

@@ -21,7 +21,7 @@ void carry_on_in_child(const Rooms& rooms) {
 void check_fork(const Reactor& reactor, const char* call) {
   if (!reactor.forked()) return;
   throw InvalidStateError(std::string{call} +
-                          " in a forked child, on a loop made by the parent: call "
+                          ": this process is a forked child, and its parent made the loop; call "
                           "loop.after_fork() first, or make a new loop");
 }
 

@@ -88,8 +88,8 @@ void claim(int signo, Inbox& inbox) {
   Route& route = route_of(signo);
   if (!route.is_free()) {
     throw InvalidStateError("add_signal_handler(" + std::to_string(signo) +
-                            "): another loop has this signal; a signal belongs to one loop, which "
-                            "can pass it on with call_soon_threadsafe(...)");
+                            "): another event loop handles this signal already; only one can, and "
+                            "it may pass the signal on with call_soon_threadsafe(...)");
   }
   struct sigaction present {};
   ::sigaction(signo, nullptr, &present);

@@ -21,7 +21,7 @@ constinit Inbox* first_idle = nullptr;
 int make_eventfd() {
   const int fd = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   if (fd < 0) {
-    throw Error(std::string{"an event loop could not make its wake-up eventfd: "} +
+    throw Error(std::string{"the event loop could not create its wake-up eventfd: "} +
                 std::strerror(errno) + "; close descriptors or raise the limit (ulimit -n)");
   }
   return fd;
@@ -52,8 +52,9 @@ Inbox& Inbox::open() {
 }
 
 void Inbox::refuse_thread(const char* call) {
-  throw InvalidStateError(std::string{call} +
-                          " from a thread that is not the loop's: use call_soon_threadsafe(...)");
+  throw InvalidStateError(
+      std::string{call} +
+      " must be called on the loop's own thread: from other threads use call_soon_threadsafe(...)");
 }
 
 void Inbox::refuse() noexcept {

@@ -49,7 +49,9 @@ Reactor::~Reactor() {
 
 void Reactor::take_over(ReactorUser& user) {
   if (user_ != nullptr) {
-    throw InvalidStateError("EventLoop over a backend that another EventLoop has: make a new one");
+    throw InvalidStateError(
+        "EventLoop: another EventLoop already has this backend; make a new one with "
+        "make_backend(...)");
   }
   user_ = &user;
 }
@@ -69,7 +71,7 @@ void Reactor::start() {
   timerfd_ = ::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
   if (timerfd_ < 0) {
     throw BackendError("backend '" + backend_.type() +
-                       "' could not make its timerfd: " + std::strerror(errno));
+                       "' could not create its timerfd: " + std::strerror(errno));
   }
   watch_own(timerfd_, "timerfd");
 }
