@@ -1,4 +1,4 @@
-// Suspending, waking, and delivering cancellation: the rules R2 to R6 and R11 in code.
+// Suspending and delivering cancellation: the rules R2 to R6 and R11 in code.
 #include <asyncio/core/lowlevel/checkpoint.h>
 
 #include <algorithm>
@@ -18,9 +18,6 @@ namespace {
 
 using lowlevel::Waiter;
 using lowlevel::Wake;
-
-// Cache lines of a stack between the saved registers and what a wait keeps there.
-constexpr std::uint8_t lines_of_a_wait = 8;
 
 // Cancels a task may swallow before each further one makes it wait first: it must not spin.
 constexpr std::uint16_t patience = 64;
@@ -90,10 +87,6 @@ TaskControl* current_task_control() noexcept {
   return scheduler == nullptr ? nullptr : scheduler->current_task();
 }
 
-bool undo_wait(Waiter& waiter) noexcept {
-  return waiter.reason->abort == nullptr || waiter.reason->abort(waiter);
-}
-
 }  // namespace detail
 
 namespace lowlevel {
@@ -143,7 +136,7 @@ std::string CurrentTask::name() const { return task_->display_name(); }
 NoCancel::NoCancel(CurrentTask task) noexcept : task_(task) { ++task_.control().no_cancel; }
 NoCancel::~NoCancel() { --task_.control().no_cancel; }
 
-// ---- Parking and waking -------------------------------------------------------------------------
+// ---- Parking ------------------------------------------------------------------------------------
 
 Wake CurrentTask::park(Waiter& waiter) noexcept {
   TaskControl& self = *task_;
@@ -168,18 +161,6 @@ Wake CurrentTask::park_until(Waiter& waiter, TimePoint deadline) {
   const Wake outcome = park(waiter);
   timers.disarm(timer);
   return outcome;
-}
-
-void wake(Waiter& waiter, Wake outcome) noexcept {
-  if (waiter.outcome != Wake::pending) return;
-  waiter.unlink();
-  waiter.outcome = outcome;
-  TaskControl& task = *waiter.task;
-  task.waiter = nullptr;
-  task.stack_lines = detail::lines_of_a_wait;
-  if (task.abandoned) [[unlikely]]
-    return;
-  task.scheduler->make_ready(task);
 }
 
 void CurrentTask::spend() {
