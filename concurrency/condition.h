@@ -40,6 +40,13 @@ class ASYNCIO_API Condition : lowlevel::ListNode {
     while (!predicate()) wait();
   }
 
+  /// As wait(), but for at most `limit`.  Returns false if the time ran out before a notification
+  /// came.
+  template <DurationLike D>
+  bool wait_for(D limit) {
+    return wait_until(deadline_of(to_duration(limit)));
+  }
+
   /// As wait(predicate), but for at most `limit`.  Returns the predicate's last value.
   template <DurationLike D, std::predicate F>
   bool wait_for(D limit, F&& predicate) {

@@ -74,9 +74,10 @@ WaitResult<T> wait(std::vector<Task<T>> tasks, ReturnWhen when = ReturnWhen::all
 }
 
 /// The tasks, as a range, in the order they end:
-/// `for (Task<int> task : as_completed(std::move(tasks))) use(await(task));`
+/// `for (auto& task : as_completed(std::move(tasks))) use(await(task));`
 ///
-/// The range allows one pass.  Stepping to the next task suspends until it has ended.
+/// The range allows one pass.  Stepping to the next task suspends until it has ended.  The handle
+/// is the loop's own to use up: `await(std::move(task))` moves the result out.
 template <class T>
 class AsCompleted {
  public:
@@ -89,11 +90,11 @@ class AsCompleted {
     using iterator_category = std::input_iterator_tag;
     using value_type = Task<T>;
     using difference_type = std::ptrdiff_t;
-    using reference = Task<T>;
+    using reference = Task<T>&;
     using pointer = void;
 
     explicit Iterator(AsCompleted& range) : range_(&range), left_(range.tasks_.size()) { fetch(); }
-    Task<T> operator*() const { return range_->tasks_[current_]; }
+    Task<T>& operator*() const { return range_->current_; }
     Iterator& operator++() {
       --left_;
       fetch();
@@ -104,11 +105,10 @@ class AsCompleted {
 
    private:
     void fetch() {
-      if (left_ != 0) current_ = range_->order_->next();
+      if (left_ != 0) range_->current_ = range_->tasks_[range_->order_->next()];
     }
     AsCompleted* range_;
     std::size_t left_;
-    std::size_t current_ = 0;
   };
 
   Iterator begin() { return Iterator{*this}; }
@@ -121,8 +121,9 @@ class AsCompleted {
     return inputs;
   }
 
-  std::vector<Task<T>> tasks_;
+  std::vector<Task<T>> tasks_;  // kept, whatever becomes of the handles given out
   std::unique_ptr<detail::CompletionOrder> order_;
+  Task<T> current_;
 };
 
 /// Throws: DeadlockError if the caller is among the tasks, or if one of them awaits it;

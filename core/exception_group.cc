@@ -68,7 +68,8 @@ std::string describe(const std::exception_ptr& exception) {
   try {
     std::rethrow_exception(exception);
   } catch (const std::exception& e) {
-    return type_of_current_exception() + ": " + e.what();
+    const char* const message = e.what();  // null, if somebody's class gets it wrong
+    return type_of_current_exception() + ": " + (message == nullptr ? "no message" : message);
   } catch (...) {
     return "an exception of type " + type_of_current_exception();
   }
@@ -107,10 +108,10 @@ std::string GatherException::detailed_report() const {
   std::string text = first_line(what());
   for (std::size_t i = 0; i < names_.size(); ++i) {
     text += "\n  [" + std::to_string(i) + "] " + names_[i] + ": ";
-    if (!has_failed(i)) {
+    if (const std::exception_ptr why = exception(i); why == nullptr) {
       text += "succeeded";
     } else {
-      text += (was_cancelled_[i] ? "cancelled: " : "failed: ") + describe(exception(i));
+      text += (was_cancelled_[i] ? "cancelled: " : "failed: ") + describe(why);
     }
   }
   return text;
@@ -123,14 +124,13 @@ std::string GatherException::to_json() const {
                                    {"succeeded", succeeded_},
                                    {"tasks", nlohmann::ordered_json::array()}};
   for (std::size_t i = 0; i < names_.size(); ++i) {
-    const bool failed = has_failed(i);
     nlohmann::ordered_json task = {{"index", i},
                                    {"name", names_[i]},
-                                   {"state", !failed             ? "completed"
+                                   {"state", has_failed(i)       ? "failed"
                                              : was_cancelled_[i] ? "cancelled"
-                                                                 : "failed"},
+                                                                 : "completed"},
                                    {"error", nullptr}};
-    if (failed) task["error"] = describe(exception(i));
+    if (const std::exception_ptr why = exception(i)) task["error"] = describe(why);
     report["tasks"].push_back(std::move(task));
   }
   // A message may hold any bytes: what is not UTF-8 becomes U+FFFD.

@@ -55,13 +55,21 @@ class ASYNCIO_API GatherException : public ExceptionGroup {
   /// The name of every input, by position.
   const std::vector<std::string>& task_names() const noexcept { return names_; }
 
+  /// How many tasks failed, ended cancelled, and succeeded.  Each task is in one of the counts.
   std::size_t failed_count() const noexcept { return failed_; }
   std::size_t cancelled_count() const noexcept { return cancelled_; }
   std::size_t success_count() const noexcept { return succeeded_; }
 
-  /// Did input `index` fail or end cancelled?
-  bool has_failed(std::size_t index) const noexcept { return exceptions_.contains(index); }
-  /// The exception of input `index`, or null.
+  /// Did input `index` fail?  As in failed_count(), one that ended cancelled did not.
+  bool has_failed(std::size_t index) const noexcept {
+    return exceptions_.contains(index) && !was_cancelled_[index];
+  }
+  /// Did input `index` end cancelled?
+  bool was_cancelled(std::size_t index) const noexcept {
+    return index < was_cancelled_.size() && was_cancelled_[index];
+  }
+  /// The exception of input `index`, which is a TaskCancelledException for one that ended
+  /// cancelled; null for one that succeeded.
   std::exception_ptr exception(std::size_t index) const;
   /// The failure that came first in time.
   std::exception_ptr first_exception() const noexcept { return first_; }
@@ -84,7 +92,8 @@ class ASYNCIO_API GatherException : public ExceptionGroup {
   std::exception_ptr first_;
 };
 
-/// The message of any exception, even of one that is not a std::exception.
+/// The type and message of any exception, even of one that is not a std::exception or whose what()
+/// is null.
 ASYNCIO_API std::string describe(const std::exception_ptr& exception);
 
 }  // namespace asyncio

@@ -1,6 +1,7 @@
 // Waiting for signals inside a task.
 #pragma once
 
+#include <csignal>  // the names of the signals, for callers
 #include <initializer_list>
 
 #include <asyncio/core/export.h>

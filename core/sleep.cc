@@ -8,6 +8,7 @@ namespace asyncio {
 namespace {
 
 constexpr lowlevel::WaitReason sleeping{"timer"};
+constexpr lowlevel::WaitReason sleeping_forever{"a cancel"};
 
 void sleep_to(lowlevel::CurrentTask self, TimePoint now, TimePoint deadline) {
   if (deadline <= now) return self.yield();
@@ -30,6 +31,14 @@ void detail::sleep_for(Duration delay) {
 void sleep_until(TimePoint deadline) {
   const lowlevel::CurrentTask self = lowlevel::enter("sleep_until");
   sleep_to(self, self.control().scheduler->reactor().now(), deadline);
+}
+
+void sleep_forever() {
+  lowlevel::CurrentTask self = lowlevel::enter("sleep_forever");
+  for (;;) {
+    lowlevel::Waiter waiter{sleeping_forever};
+    self.suspend(waiter);
+  }
 }
 
 }  // namespace asyncio

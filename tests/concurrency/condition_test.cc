@@ -40,6 +40,7 @@ TEST_F(ConditionTest, P15_WithoutTheLockEveryCallIsAnError) {
   run([&] {
     EXPECT_THROW(changed.wait(), InvalidStateError);
     EXPECT_THROW(changed.wait([] { return false; }), InvalidStateError);
+    EXPECT_THROW(changed.wait_for(1s), InvalidStateError);
     EXPECT_THROW(changed.wait_for(1s, [] { return false; }), InvalidStateError);
     EXPECT_THROW(changed.notify(), InvalidStateError);
     EXPECT_THROW(changed.notify_all(), InvalidStateError);
@@ -180,6 +181,30 @@ TEST_F(ConditionTest, P17_TimedOutAtTheSameTurnAsNotifyThePredicateDecides) {
     changed.notify();
     mutex.unlock();
     EXPECT_TRUE(await(task));
+  });
+}
+
+TEST_F(ConditionTest, P17_WithoutAPredicateTheWaitTellsWhetherItWasNotified) {
+  run([&] {
+    auto task = create_task([&] {
+      const std::lock_guard guard{mutex};
+      const bool notified = changed.wait_for(10ms);
+      EXPECT_TRUE(mutex.owned_by_current_task());
+      return notified;
+    });
+    settle();
+    EXPECT_EQ(1u, changed.waiting_count());
+    EXPECT_FALSE(mutex.is_locked());
+    notify(1);
+    EXPECT_TRUE(await(task));
+    EXPECT_EQ(0ms, elapsed());
+
+    const std::lock_guard guard{mutex};
+    EXPECT_FALSE(changed.wait_for(10ms));
+    EXPECT_TRUE(mutex.owned_by_current_task());
+    EXPECT_EQ(10ms, elapsed());
+    EXPECT_FALSE(changed.wait_for(0)) << "no time at all is a look at what is there";
+    EXPECT_EQ(0u, changed.waiting_count());
   });
 }
 

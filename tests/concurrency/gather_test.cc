@@ -178,6 +178,13 @@ TEST_F(GatherTest, S21_CountsOneFailureTwoCancelledSiblingsAndTheSuccesses) {
     EXPECT_EQ(2u, error->success_count()) << "one completed despite the cancel";
     EXPECT_FALSE(error->has_failed(0));
     EXPECT_FALSE(error->has_failed(1));
+    EXPECT_FALSE(error->has_failed(2)) << "as failed_count() has it";
+    EXPECT_TRUE(error->has_failed(3));
+    EXPECT_FALSE(error->was_cancelled(1));
+    EXPECT_TRUE(error->was_cancelled(2));
+    EXPECT_FALSE(error->was_cancelled(3));
+    EXPECT_FALSE(error->has_failed(5)) << "there is no such input";
+    EXPECT_FALSE(error->was_cancelled(5));
     EXPECT_TRUE(is_cancellation(error->exception(2)));
     EXPECT_EQ("bad", message_of(error->exception(3)));
     EXPECT_TRUE(is_cancellation(error->exception(4)));
@@ -580,9 +587,12 @@ TEST_F(GatherTest, S30_ReportNamesEveryInputAndWhatBecameOfIt) {
     });
     EXPECT_EQ((std::vector<std::string>{"fine", "bad", "rest"}), error->task_names());
     const std::string report = error->detailed_report();
-    for (const char* part : {"gather() failed", "fine", "bad", "oops", "rest", "cancelled"}) {
-      EXPECT_NE(std::string::npos, report.find(part)) << part << " in\n" << report;
+    for (const char* part : {"gather() failed", "fine", "bad: failed", "oops", "rest: cancelled"}) {
+      EXPECT_TRUE(contains(report, part)) << part << " in\n" << report;
     }
+    const auto json = nlohmann::json::parse(error->to_json());
+    EXPECT_EQ("cancelled", json.at("tasks")[2].at("state"));
+    EXPECT_TRUE(json.at("tasks")[2].at("error").is_string());
   });
 }
 

@@ -167,7 +167,7 @@ TEST_F(WaitTest, AsCompletedGivesTheTasksAsTheyEnd) {
   run([&] {
     std::vector<int> order;
     std::vector<Duration> times;
-    for (const Task<int> task :
+    for (const Task<int>& task :
          as_completed(Tasks{value_after(3s, 3), value_after(1s, 1), value_after(2s, 2)})) {
       EXPECT_TRUE(task.is_done());
       order.push_back(await(task));
@@ -186,15 +186,34 @@ TEST_F(WaitTest, AsCompletedGivesFinishedFailedAndCancelledTasksToo) {
     cancelled.cancel();
     const Tasks tasks{failure_after(1s), cancelled, finished};
     Tasks order;
-    for (const Task<int> task : as_completed(tasks)) order.push_back(task);
+    for (const Task<int>& task : as_completed(tasks)) order.push_back(task);
     EXPECT_EQ((Tasks{finished, cancelled, tasks[0]}), order);
     EXPECT_THROW(await(order[2]), std::runtime_error);
   });
 }
 
+TEST_F(WaitTest, AsCompletedGivesHandlesThatTheLoopMayUseUp) {
+  run([] {
+    std::vector<Task<std::unique_ptr<int>>> tasks;
+    for (const int value : {2, 1}) {
+      tasks.push_back(create_task([value] {
+        sleep(std::chrono::seconds{value});
+        return std::make_unique<int>(value);
+      }));
+    }
+    std::vector<int> order;
+    for (auto& task : as_completed(tasks)) {
+      EXPECT_TRUE(task.is_done());
+      order.push_back(*await(std::move(task)));
+    }
+    EXPECT_EQ((std::vector{1, 2}), order);
+    EXPECT_TRUE(tasks[0].valid()) << "the caller's own handles are untouched";
+  });
+}
+
 TEST_F(WaitTest, AsCompletedOfNothingIsAnEmptyRange) {
   run([] {
-    for (const Task<int> task : as_completed(Tasks{})) {
+    for (const Task<int>& task : as_completed(Tasks{})) {
       ADD_FAILURE() << "no task, but " << task.name();
     }
   });
@@ -203,7 +222,7 @@ TEST_F(WaitTest, AsCompletedOfNothingIsAnEmptyRange) {
 TEST_F(WaitTest, AsCompletedMissesNothingThatEndsBetweenTwoSteps) {
   run([] {
     std::vector<int> order;
-    for (const Task<int> task :
+    for (const Task<int>& task :
          as_completed(Tasks{value_after(1s, 1), value_after(2s, 2), value_after(3s, 3)})) {
       order.push_back(await(task));
       if (order.size() == 1) sleep(10s);
@@ -215,7 +234,7 @@ TEST_F(WaitTest, AsCompletedMissesNothingThatEndsBetweenTwoSteps) {
 TEST_F(WaitTest, AsCompletedGivenUpHalfWayLeavesTheTasksRunning) {
   run([&] {
     const Tasks tasks{value_after(1s, 1), value_after(2s, 2)};
-    for (const Task<int> task : as_completed(tasks)) {
+    for (const Task<int>& task : as_completed(tasks)) {
       EXPECT_EQ(tasks[0], task);
       break;
     }
@@ -228,7 +247,7 @@ TEST_F(WaitTest, AsCompletedOfACancelledCallerLeavesTheTasksRunning) {
   run([] {
     const Tasks tasks{value_after(1s, 1)};
     auto caller = create_task([&] {
-      for (const Task<int> task : as_completed(tasks)) ADD_FAILURE() << task.name();
+      for (const Task<int>& task : as_completed(tasks)) ADD_FAILURE() << task.name();
     });
     settle();
     caller.cancel();

@@ -193,6 +193,31 @@ TEST_F(SuspendTest, SleepBeyondTheClocksRangeLastsUntilItIsCancelled) {
   });
 }
 
+TEST_F(SuspendTest, SleepForeverLastsUntilItIsCancelledAndHasNoTimer) {
+  run([&] {
+    const std::size_t timers = loop().statistics().timers;
+    auto task = create_task([] { sleep_forever(); });
+    settle();
+    EXPECT_EQ("a cancel", task.wait_reason());
+    EXPECT_EQ(timers, loop().statistics().timers);
+    task.cancel();
+    EXPECT_THROW(await(task), TaskCancelledException);
+    EXPECT_THROW(timeout(1h, [] { sleep_forever(); }), TimeoutException);
+  });
+  EXPECT_EQ(1h, elapsed());
+}
+
+TEST_F(SuspendTest, SleepForeverIsACheckpoint) {
+  run([] {
+    auto task = create_task([] {
+      current_task().cancel();
+      const ExpectNoSuspend none;
+      sleep_forever();
+    });
+    EXPECT_THROW(await(task), TaskCancelledException);
+  });
+}
+
 TEST_F(SuspendTest, EqualSleepsEndInTheOrderTheyBegan) {
   keep_order();
   std::vector<int> order;
@@ -240,7 +265,8 @@ TEST_F(SuspendTest, NoSuspendNestsAndNamesTheTask) {
     };
     const NoSuspend outer;
     { const NoSuspend inner; }
-    EXPECT_NE(std::string::npos, message().find("NoSuspend scope of task 'main'")) << message();
+    EXPECT_NE(std::string::npos, message().find("task 'main' must not wait inside a NoSuspend"))
+        << message();
   });
 }
 
@@ -255,6 +281,10 @@ TEST_F(SuspendTest, NoSuspendConcernsOnlyItsTask) {
     await(other);
     EXPECT_EQ(5, turns);
   });
+}
+
+TEST_F(SuspendTest, SleepForeverOutsideATaskIsAnError) {
+  EXPECT_THROW(sleep_forever(), NotInTaskError);
 }
 
 TEST_F(SuspendTest, NoSuspendOutsideATaskIsAnError) { EXPECT_THROW(NoSuspend{}, NotInTaskError); }
