@@ -46,6 +46,10 @@ struct LoopOptions {
   /// Reports a stack overflow by name through a SIGSEGV handler (earlier handlers are kept and
   /// called).  This is the only signal disposition that the library touches without being asked.
   bool report_stack_overflow = true;
+  /// Signals that the threads of to_thread() block, beside those that the loop's thread blocks: for
+  /// a program that takes signals in a thread of its choice.  What a callable starts there inherits
+  /// the mask.
+  std::vector<int> signals_blocked_in_workers = {};
 };
 
 /// What the exception handler of a loop is told.
@@ -111,7 +115,7 @@ class ASYNCIO_API EventLoop {
   /// Throws: BackendError.
   EventLoop();
   /// Makes a loop on this backend.
-  /// Throws: std::invalid_argument for null.
+  /// Throws: std::invalid_argument for null, and for options that make no sense.
   explicit EventLoop(std::unique_ptr<EventLoopInterface> backend, const LoopOptions& options = {});
   /// Cancels and joins what is left, as the end of run(main) does.
   ~EventLoop();

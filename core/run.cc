@@ -19,7 +19,8 @@ LoopOptions loop_options(const RunOptions& options) {
           .clock = options.clock,
           .shuffle_seed = options.shuffle_seed,
           .shutdown_grace = options.shutdown_grace,
-          .report_stack_overflow = options.report_stack_overflow};
+          .report_stack_overflow = options.report_stack_overflow,
+          .signals_blocked_in_workers = options.signals_blocked_in_workers};
 }
 
 std::unique_ptr<EventLoopInterface> backend_unless_nested(const RunOptions& options) {

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include <asyncio/core/event_loop.h>
 #include <asyncio/core/export.h>
@@ -21,6 +22,7 @@ struct RunOptions {
   std::optional<std::uint64_t> shuffle_seed = {};
   Duration shutdown_grace = std::chrono::seconds{5};
   bool report_stack_overflow = true;
+  std::vector<int> signals_blocked_in_workers = {};
   /// The first SIGINT cancels main, and a second one ends the process.  This works on the process's
   /// main thread, if SIGINT has its default disposition, which is put back afterwards.
   bool handle_sigint = true;

@@ -41,6 +41,7 @@ Loop::Loop(EventLoop& face, std::unique_ptr<EventLoopInterface> backend, const L
       tasks_(rooms_),
       turn_(rooms_),
       signals_(rooms_),
+      workers_(options.signals_blocked_in_workers),
       guest_(rooms_),
       ending_(rooms_),
       root_(scheduler_) {

@@ -17,6 +17,7 @@
 #include <asyncio/asyncio.h>
 #include <asyncio/tests/support/bare_waiter.h>
 #include <asyncio/tests/support/loop_test.h>
+#include <asyncio/tests/support/messages.h>
 
 namespace asyncio::test {
 namespace {
@@ -311,10 +312,32 @@ TEST_F(ThreadTest, WorkersHaveTheSignalMaskOfTheLoopsThread) {
   ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
 
+std::pair<bool, bool> blocks_usr1_and_usr2() {
+  sigset_t mask;
+  ::pthread_sigmask(SIG_SETMASK, nullptr, &mask);
+  return {::sigismember(&mask, SIGUSR1) == 1, ::sigismember(&mask, SIGUSR2) == 1};
+}
+
+TEST_F(ThreadTest, WorkersBlockTheSignalsTheyAreToldToAndNobodyElseDoes) {
+  options.signals_blocked_in_workers = {SIGUSR1};
+  run([] {
+    EXPECT_EQ(std::pair(true, false), to_thread(&blocks_usr1_and_usr2));
+    EXPECT_EQ(std::pair(false, false), blocks_usr1_and_usr2());
+  });
+}
+
+TEST_F(ThreadTest, WhatIsNoSignalCannotBeBlockedInWorkers) {
+  const std::string message = message_of<std::invalid_argument>([] {
+    EventLoop loop{make_backend("auto"), {.signals_blocked_in_workers = {SIGUSR1, 4711}}};
+  });
+  EXPECT_TRUE(contains(message, "signals_blocked_in_workers")) << message;
+  EXPECT_TRUE(contains(message, "4711")) << message;
+}
+
 TEST_F(ThreadTest, AProgramThatAJobStartsCanBeEnded) {
   run([] {
     const int status = to_thread([] {
-      const char* const arguments[] = {"sleep", "600", nullptr};
+      const char* const arguments[] = {"sleep", "60", nullptr};
       pid_t child = 0;
       if (::posix_spawnp(&child, "sleep", nullptr, nullptr, const_cast<char* const*>(arguments),
                          environ) != 0) {
@@ -322,10 +345,7 @@ TEST_F(ThreadTest, AProgramThatAJobStartsCanBeEnded) {
       }
       ::kill(child, SIGTERM);
       int ended = 0;
-      for (int looks = 0; ::waitpid(child, &ended, WNOHANG) == 0; ++looks) {
-        if (looks == 5000) ::kill(child, SIGKILL);
-        ::usleep(1000);
-      }
+      ::waitpid(child, &ended, 0);  // with the signal blocked, it would end by itself, and late
       return ended;
     });
     ASSERT_TRUE(WIFSIGNALED(status));

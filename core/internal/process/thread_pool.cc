@@ -5,6 +5,24 @@
 #include <utility>
 
 namespace asyncio::detail {
+namespace {
+
+// A thread is started with the mask of the thread that starts it: so it never has another one, not
+// even for a moment.
+class Blocked {
+ public:
+  explicit Blocked(const sigset_t& signals) noexcept {
+    ::pthread_sigmask(SIG_BLOCK, &signals, &before_);
+  }
+  ~Blocked() { ::pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+  Blocked(const Blocked&) = delete;
+  Blocked& operator=(const Blocked&) = delete;
+
+ private:
+  sigset_t before_;
+};
+
+}  // namespace
 
 std::size_t ThreadPool::most_threads() noexcept {
   // As Python's default executor: blocking calls mostly wait, so more than there are cores.
@@ -32,11 +50,11 @@ void ThreadPool::work(const std::shared_ptr<State>& state, const std::shared_ptr
 void ThreadPool::submit(UniqueFunction<void()> job) {
   const std::lock_guard lock{state_->mutex};
   if (state_->idle <= state_->jobs.size() && workers_.size() < most_threads()) {
-    // It has the signal mask of the loop's thread, as every thread has that of the thread which
-    // starts it, and so does what a job starts: a program with all signals blocked could not be
-    // ended.
+    // Without a wish, it blocks what the loop's thread blocks, and so does what a job starts: a
+    // program with all signals blocked could not be ended.
     try {
       auto busy = std::make_shared<bool>(false);
+      const Blocked as_wished{blocked_};
       workers_.push_back({std::thread{&ThreadPool::work, state_, busy}, busy});
     } catch (const std::system_error&) {
       if (workers_.empty()) throw;

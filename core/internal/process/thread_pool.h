@@ -2,6 +2,7 @@
 #pragma once
 
 #include <condition_variable>
+#include <csignal>
 #include <cstddef>
 #include <deque>
 #include <memory>
@@ -16,7 +17,8 @@ namespace asyncio::detail {
 /// Threads are started when needed and stay until the pool is destroyed.
 class ThreadPool {
  public:
-  ThreadPool() = default;
+  /// The threads block these signals, beside those that the thread which starts them blocks.
+  explicit ThreadPool(const sigset_t& blocked) noexcept : blocked_(blocked) {}
   /// Joins the idle threads.  One that is still busy has been abandoned by its task: it goes on by
   /// itself and ends with its job.
   ~ThreadPool();
@@ -45,6 +47,7 @@ class ThreadPool {
 
   static void work(const std::shared_ptr<State>& state, const std::shared_ptr<bool>& busy);
 
+  const sigset_t blocked_;
   std::shared_ptr<State> state_ = std::make_shared<State>();
   std::vector<Worker> workers_;
 };

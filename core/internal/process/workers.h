@@ -1,8 +1,10 @@
 // Blocking calls of a loop's tasks: the threads, the jobs, and who waits for them.
 #pragma once
 
+#include <csignal>
 #include <cstddef>
 #include <memory>
+#include <vector>
 
 #include <asyncio/core/internal/process/thread_pool.h>
 #include <asyncio/core/lowlevel/wait_queue.h>
@@ -12,14 +14,16 @@ namespace asyncio::detail {
 
 class Workers {
  public:
-  Workers() = default;
+  /// The threads block these signals, too.
+  /// Throws: std::invalid_argument for a number that is not a signal.
+  explicit Workers(const std::vector<int>& blocked_signals);
   Workers(const Workers&) = delete;
   Workers& operator=(const Workers&) = delete;
 
   /// Runs `job`, which must not throw, on a thread.  The job counts until job_is_done().
   /// Throws: std::system_error if no thread can be started.
   void start(UniqueFunction<void()> job) {
-    if (pool_ == nullptr) pool_ = std::make_unique<ThreadPool>();
+    if (pool_ == nullptr) pool_ = std::make_unique<ThreadPool>(blocked_signals_);
     pool_->submit(std::move(job));
     ++jobs_;
   }
@@ -42,6 +46,7 @@ class Workers {
   void end() noexcept { pool_.reset(); }
 
  private:
+  sigset_t blocked_signals_;
   std::unique_ptr<ThreadPool> pool_;
   std::size_t jobs_ = 0;
   lowlevel::WaitQueue waiting_;
