@@ -3,10 +3,12 @@
 #include <memory>
 #include <utility>
 
+#include <asyncio/core/detail/thread_context.h>
 #include <asyncio/core/errors.h>
 #include <asyncio/core/internal/handle.h>
 #include <asyncio/core/internal/process/workers.h>
 #include <asyncio/core/internal/scheduler.h>
+#include <asyncio/core/internal/tasks.h>
 
 namespace asyncio::detail {
 namespace {
@@ -54,15 +56,20 @@ struct DonePost : Post {
 void run_on_thread(UniqueFunction<void()> work, bool wait_to_the_end) {
   lowlevel::CurrentTask self = lowlevel::enter("to_thread");
   const Rooms& rooms = self.control().scheduler->rooms();
+  ContextBase* const context = self.control().context.get();
   auto wait = std::make_shared<ThreadWait>();
   auto done = std::make_unique<DonePost>(wait, rooms.shared);
   // The loop's side of the inbox outlives every loop; a closed one refuses the post.
-  rooms.workers.start(
-      [work = std::move(work), inbox = &rooms.shared.inbox, done = std::move(done)]() mutable {
-        work();
-        work = nullptr;
-        if (inbox->push(*done)) static_cast<void>(done.release());
-      });
+  rooms.workers.start([work = std::move(work), inbox = &rooms.shared.inbox, done = std::move(done),
+                       context = context == nullptr ? nullptr : context->inherit_alone(),
+                       id = rooms.tasks.next_id()]() mutable {
+    {
+      const ThreadContext inherited{std::move(context), id};
+      work();
+      work = nullptr;
+    }
+    if (inbox->push(*done)) static_cast<void>(done.release());
+  });
   ThreadPlace place{*wait};
   place.cancellable = !wait_to_the_end;
   if (rooms.workers.waiting().wait(self, place) == Wake::broken) {

@@ -16,6 +16,7 @@ void handle(const std::string& request) {
   asyncio::set_context("request", request);
   // A new task inherits what its maker has at that moment.
   asyncio::await(asyncio::create_task([] { log("looked up in the cache"); }));
+  asyncio::to_thread([] { log("written to disk"); });  // and so does a call on another thread
   log("answered");
 }
 

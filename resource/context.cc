@@ -1,9 +1,11 @@
 #include <asyncio/resource/context.h>
 
+#include <cstdint>
 #include <functional>
 #include <stdexcept>
 
 #include <asyncio/core/detail/task_control.h>
+#include <asyncio/core/detail/thread_context.h>
 #include <asyncio/core/errors.h>
 #include <asyncio/resource/internal/type_name.h>
 
@@ -55,6 +57,11 @@ class Context final : public detail::ContextBase, public std::enable_shared_from
     return heir_;
   }
 
+  // An heir refers to nothing but frozen maps.
+  std::shared_ptr<detail::ContextBase> inherit_alone() override {
+    return static_cast<const Context&>(*inherit()).unshared();
+  }
+
   /// Returns a context for a single task that sees the same values.  Requires: no values of its
   /// own.
   std::shared_ptr<Context> unshared() const { return std::make_shared<Context>(inherited_); }
@@ -95,45 +102,51 @@ class Context final : public detail::ContextBase, public std::enable_shared_from
   std::shared_ptr<Context> heir_;  // what children inherit; made of own_, which is then frozen
 };
 
-detail::TaskControl& task_or_throw(const char* call) {
-  detail::TaskControl* self = detail::current_task_control();
-  if (self == nullptr) {
-    throw NotInTaskError(std::string{call} +
-                         " outside a task: a context belongs to a task; call it in one, started by "
-                         "asyncio::run(...) or create_task(...)");
+// Where the context of the code that runs is kept, and whose it is.
+struct Keeper {
+  std::shared_ptr<detail::ContextBase>& context;
+  std::uint64_t id;
+};
+
+Keeper keeper_or_throw(const char* call) {
+  if (detail::TaskControl* self = detail::current_task_control()) return {self->context, self->id};
+  if (detail::ThreadContext* thread = detail::ThreadContext::current()) {
+    return {thread->context, thread->id};
   }
-  return *self;
+  throw NotInTaskError(std::string{call} +
+                       " must be called from a task, which asyncio::run(...) and create_task(...) "
+                       "start, or from what one runs with to_thread(...)");
 }
 
-const Context* context_of(const detail::TaskControl& task) noexcept {
-  return static_cast<const Context*>(task.context.get());
+const Context* context_of(const Keeper& keeper) noexcept {
+  return static_cast<const Context*>(keeper.context.get());
 }
 
-Values& own_values_of(detail::TaskControl& task) {
-  if (task.context == nullptr) {
-    task.context = std::make_shared<Context>();
-  } else if (task.context.use_count() > 1) {
-    task.context = context_of(task)->unshared();
+Values& own_values_of(const Keeper& keeper) {
+  if (keeper.context == nullptr) {
+    keeper.context = std::make_shared<Context>();
+  } else if (keeper.context.use_count() > 1) {
+    keeper.context = context_of(keeper)->unshared();
   }
-  return static_cast<Context&>(*task.context).own();
+  return static_cast<Context&>(*keeper.context).own();
 }
 
-Value own_value_of(const detail::TaskControl& task, std::string_view key) {
-  const Context* context = context_of(task);
+Value own_value_of(const Keeper& keeper, std::string_view key) {
+  const Context* context = context_of(keeper);
   if (context == nullptr || context->own_or_null() == nullptr) return nullptr;
   const auto found = context->own_or_null()->find(key);
   return found == context->own_or_null()->end() ? nullptr : found->second;
 }
 
 // What a change drops is destroyed last: its destructor is user code, and may call back.
-void put(detail::TaskControl& task, std::string_view key, Value value) {
+void put(const Keeper& keeper, std::string_view key, Value value) {
   const Value dropped = std::exchange(
-      own_values_of(task).try_emplace(std::string{key}).first->second, std::move(value));
+      own_values_of(keeper).try_emplace(std::string{key}).first->second, std::move(value));
 }
 
-void drop(detail::TaskControl& task, std::string_view key) {
-  if (own_value_of(task, key) == nullptr) return;
-  Values& own = own_values_of(task);
+void drop(const Keeper& keeper, std::string_view key) {
+  if (own_value_of(keeper, key) == nullptr) return;
+  Values& own = own_values_of(keeper);
   const auto dropped = own.extract(own.find(key));
 }
 
@@ -148,29 +161,30 @@ ContextTypeError::ContextTypeError(const char* call, std::string_view key,
 ContextTypeError::~ContextTypeError() = default;
 
 const std::any* detail::find_context(std::string_view key, const char* call) {
-  const Context* context = context_of(task_or_throw(call));
+  const Context* context = context_of(keeper_or_throw(call));
   return context == nullptr ? nullptr : context->find(key);
 }
 
 detail::ContextToken detail::replace_context(std::string_view key, std::any value) {
-  TaskControl& self = task_or_throw("ContextVar::set");
+  const Keeper self = keeper_or_throw("ContextVar::set");
   ContextToken token{std::string{key}, self.id, own_value_of(self, key)};
   put(self, key, std::make_shared<const std::any>(std::move(value)));
   return token;
 }
 
 void detail::restore_context(std::string_view key, const ContextToken& token) {
-  TaskControl& self = task_or_throw("ContextVar::reset");
-  const std::string call = "ContextVar::reset of '" + std::string{key} + "' with a token ";
+  const Keeper self = keeper_or_throw("ContextVar::reset");
+  const std::string call = "ContextVar::reset of '" + std::string{key} + "': the token ";
   if (token.key != key) {
-    throw std::invalid_argument(call + "of '" + token.key +
-                                "': a token is for the variable whose set() gave it");
+    throw std::invalid_argument(call + "comes from '" + token.key +
+                                "'; pass one that this variable's set() returned");
   }
   if (token.task != self.id) {
-    throw InvalidStateError(call + "of another task: reset it in the task that has set it");
+    throw InvalidStateError(
+        call + "comes from another task; reset the variable in the task that has set it");
   }
   if (token.used) {
-    throw InvalidStateError(call + "that was used before: each set() is undone once");
+    throw InvalidStateError(call + "was used before; each set() can be undone once");
   }
   token.used = true;
   if (token.previous != nullptr) {
@@ -182,28 +196,28 @@ void detail::restore_context(std::string_view key, const ContextToken& token) {
 
 void detail::throw_null_text(std::string_view key) {
   throw std::invalid_argument(
-      "set_context of '" + std::string{key} +
-      "' to a null pointer to text: pass text, or nullptr itself for nothing");
+      "set_context('" + std::string{key} +
+      "'): the pointer to text is null; pass text, or nullptr itself for nothing");
 }
 
 void set_context(std::string_view key, std::any value) {
-  put(task_or_throw("set_context"), key, std::make_shared<const std::any>(std::move(value)));
+  put(keeper_or_throw("set_context"), key, std::make_shared<const std::any>(std::move(value)));
 }
 
 bool has_context(std::string_view key) {
   return detail::find_context(key, "has_context") != nullptr;
 }
 
-void delete_context(std::string_view key) { drop(task_or_throw("delete_context"), key); }
+void delete_context(std::string_view key) { drop(keeper_or_throw("delete_context"), key); }
 
 std::map<std::string, std::any> get_all_context(bool include_parent) {
-  const Context* context = context_of(task_or_throw("get_all_context"));
+  const Context* context = context_of(keeper_or_throw("get_all_context"));
   std::map<std::string, std::any> copies;
   if (context == nullptr) return copies;
   for (const auto& [key, value] : context->all(include_parent)) copies.emplace(key, *value);
   return copies;
 }
 
-void clear_context() { task_or_throw("clear_context").context.reset(); }
+void clear_context() { keeper_or_throw("clear_context").context.reset(); }
 
 }  // namespace asyncio

@@ -33,7 +33,7 @@ namespace detail {
 /// What one ContextVar::set() replaced.
 struct ContextToken {
   std::string key;
-  std::uint64_t task;                        ///< id of the task that called set()
+  std::uint64_t task;                        ///< id of the task that called set(), or of its thread
   std::shared_ptr<const std::any> previous;  ///< the task's own value, or null
   mutable bool used = false;
 };
@@ -63,7 +63,8 @@ T typed_context(std::string_view key, T fallback, const char* call) {
 /// Sets a value of the current task.  Tasks it creates from now on inherit it; what they set stays
 /// their own, and what is set here later does not reach them.
 /// Suspends: never (none of these functions does).
-/// Throws: NotInTaskError outside a task (as all of these functions).
+/// Throws: NotInTaskError outside a task (as all of these functions).  What a task gives to
+/// to_thread() has a context of its own, inherited from the task.
 /// Cost: O(log n).  The first change after creating a task is O(n) in the current task's own
 /// values, and so is one in sixteen generations of tasks that each set something; no value is
 /// copied.  Creating a task costs no more with a context, however large.

@@ -57,6 +57,8 @@ class ASYNCIO_API ContextBase {
   virtual ~ContextBase();
   /// A frozen view of this, for a new task.  O(1).
   virtual std::shared_ptr<ContextBase> inherit() = 0;
+  /// As inherit(), for another thread: an object that nothing else refers to.
+  virtual std::shared_ptr<ContextBase> inherit_alone() = 0;
 };
 
 /// A stack, or the saved state of what runs on it.

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <cstdlib>
 #include <functional>
+#include <future>
 #include <map>
 #include <memory>
 #include <new>
@@ -418,6 +419,66 @@ TEST_F(ContextTest, EveryWayToStartATaskInherits) {
     auto child = group.spawn(get);
     group.wait_all();
     EXPECT_EQ(1, child.result());
+  });
+}
+
+TEST_F(ContextTest, S49_WhatATaskSendsToAThreadInheritsAndWritesApart) {
+  run([] {
+    set_context("key", "outer");
+    const ContextVar<int> level{"level"};
+    level.set(1);
+    const std::string seen = to_thread([&] {
+      const auto before = level.set(2);
+      std::string text = get_context("key", "nothing") + std::to_string(level.get());
+      level.reset(before);
+      set_context("key", "inner");
+      delete_context("level");
+      return text + get_context("key", "nothing") + std::to_string(level.get());
+    });
+    EXPECT_EQ("outer2inner1", seen);
+    EXPECT_EQ("outer", get_context("key", "nothing"));
+    EXPECT_EQ("outer", to_thread([] { return get_context("key", "nothing"); }))
+        << "a thread keeps nothing for the next";
+    EXPECT_EQ(2u, to_thread(abandon, [] { return get_all_context().size(); }));
+    clear_context();
+    EXPECT_FALSE(to_thread([] { return has_context("key"); }));
+    to_thread([] { set_context("key", 1); });
+    EXPECT_FALSE(has_context("key"));
+  });
+}
+
+TEST_F(ContextTest, S49_ATokenIsGoodOnTheThreadWhereItWasMadeAlone) {
+  run([] {
+    const ContextVar<int> level{"level"};
+    const auto here = level.set(1);
+    const auto there = to_thread([&] {
+      EXPECT_THROW(level.reset(here), InvalidStateError);
+      return level.set(2);
+    });
+    EXPECT_THROW(level.reset(there), InvalidStateError);
+    to_thread([&] { EXPECT_THROW(level.reset(there), InvalidStateError); });
+    level.reset(here);
+  });
+}
+
+TEST_F(ContextTest, S49_TheTaskMayGoOnWritingWhileAnAbandonedThreadReads) {
+  const auto may_read = std::make_shared<std::promise<void>>();
+  const auto seen = std::make_shared<std::promise<std::string>>();
+  run([&] {
+    set_context("key", "before");
+    auto task = create_task([&] {
+      to_thread(abandon, [may_read, seen] {
+        may_read->get_future().wait();
+        seen->set_value(get_context("key", "nothing"));
+      });
+    });
+    settle();
+    task.cancel();
+    EXPECT_THROW(await(task), TaskCancelledException);
+    set_context("key", "after");
+    may_read->set_value();
+    EXPECT_EQ("before", to_thread([&] { return seen->get_future().get(); }));
+    EXPECT_EQ("after", get_context("key", "nothing"));
   });
 }
 
