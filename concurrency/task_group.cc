@@ -128,16 +128,27 @@ void TaskGroup::join_shielded(detail::TaskControl& self) {
   scope_->join(self);
 }
 
+// Cancels the tasks, not the group, which has ended well.
+void TaskGroup::end_background(detail::TaskControl& self) {
+  if (scope_->living == 0) return;
+  scope_->children.for_each([](detail::ScopeNode& child) {
+    if (child.is_task) detail::cancel_node(child, CancelReason::parent, "its group ended");
+  });
+  join_shielded(self);
+}
+
 void TaskGroup::wait_all() {
   lowlevel::CurrentTask self = lowlevel::enter("TaskGroup::wait_all");
   lowlevel::Wake outcome = lowlevel::Wake::completed;
   if (scope_->living == 0) {
     self.spend();
   } else {
-    outcome = scope_->join(self.control());
+    outcome = scope_->join_foreground(self.control());
     if (outcome == lowlevel::Wake::cancelled) {
       detail::cancel_node(*scope_, CancelReason::parent, "its owner was cancelled");
       join_shielded(self.control());
+    } else {
+      end_background(self.control());
     }
   }
   scope_->closed = true;
@@ -150,8 +161,12 @@ void TaskGroup::fail_body(std::exception_ptr exception) { scope_->fail(std::move
 bool TaskGroup::join_and_leave() {
   detail::TaskControl& self = *scope_->task;
   // Cancellable, so that a failing child or a cancel from outside gets through to the wait.
-  const bool cut_short = scope_->join(self) == lowlevel::Wake::cancelled;
-  if (cut_short) join_shielded(self);
+  const bool cut_short = scope_->join_foreground(self) == lowlevel::Wake::cancelled;
+  if (cut_short) {
+    join_shielded(self);
+  } else {
+    end_background(self);
+  }
   scope_->closed = true;
   scope_->leave(self);
   const bool ours = scope_->absorbs();

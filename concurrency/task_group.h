@@ -79,6 +79,11 @@ class ASYNCIO_API ASYNCIO_API_STABLE TaskGroup {
     check_open();
     return detail::spawn(*scope_, std::forward<F>(body), name, 0, TaskPriority::work);
   }
+  template <std::invocable F>
+  auto spawn(F&& body, const TaskOptions& options) -> Task<detail::BodyResult<F>> {
+    check_open();
+    return detail::spawn(*scope_, std::forward<F>(body), options);
+  }
 
   /// Joins every child, even those spawned meanwhile, and closes the group.
   /// Suspends: unless no child is alive.
@@ -104,6 +109,8 @@ class ASYNCIO_API ASYNCIO_API_STABLE TaskGroup {
   explicit TaskGroup(Nursery);
   void check_open() const;
   void join_shielded(detail::TaskControl& self);
+  /// Cancels and joins what is left once every other child has ended.
+  void end_background(detail::TaskControl& self);
   /// Ends a nursery: joins, leaves, throws the failures.  Returns whether a cancel from outside cut
   /// the join short.
   bool join_and_leave();

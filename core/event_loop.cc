@@ -42,6 +42,9 @@ void EventLoop::run() {
   loop_->run_until_idle();
 }
 
+bool EventLoop::run_once() { return loop_->step("run_once()", true); }
+bool EventLoop::run_ready() { return loop_->step("run_ready()", false); }
+
 void EventLoop::run_main(detail::TaskControl& main) { loop_->run_main(main); }
 
 detail::Scope& EventLoop::root_scope_for_main() {
@@ -71,7 +74,8 @@ void EventLoop::call_soon(UniqueFunction<void()> callback) {
 
 TimerId EventLoop::call_at(TimePoint when, UniqueFunction<void()> callback) {
   if (!callback) throw std::invalid_argument("call_at: the callback is empty");
-  return rooms().reactor.callbacks().add(when, Duration::zero(), false, std::move(callback));
+  return rooms().reactor.callbacks().add(when, Duration::zero(), {.persistent = false},
+                                         std::move(callback));
 }
 
 void EventLoop::call_soon_threadsafe(UniqueFunction<void()> callback) {

@@ -133,11 +133,22 @@ class ASYNCIO_API EventLoop {
   template <std::invocable F>
   auto run(F&& main) -> detail::BodyResult<F>;
 
-  /// Runs until nothing is left to wait for, or stop().  Tasks and callbacks that are left stay for
-  /// the next run.
+  /// Runs until nothing but tasks and timers in the background is left to wait for, or stop().
+  /// Tasks and callbacks that are left stay for the next run.
   /// Throws: NestedRunError; DeadlockError if tasks are left that nothing could ever wake; what a
   /// callback threw while no exception handler is set.
   void run();
+
+  /// Makes one turn: waits until something is ready, unless something is already, and runs it.  It
+  /// is for a program that steps the loop by itself.  Tasks and callbacks that are left stay for
+  /// the next step or run.
+  /// Returns whether anything is left that run() would wait for.
+  /// Throws: as run().
+  bool run_once();
+
+  /// Makes one turn without waiting: runs what is ready or due by now.  Virtual time does not move.
+  /// Returns and throws as run_once(), but does not look for deadlocks.
+  bool run_ready();
 
   /// Makes the current run return once the current callback or task slice has ended; what is queued
   /// stays for the next run.  Outside a run: the next one returns at once.
@@ -152,8 +163,7 @@ class ASYNCIO_API EventLoop {
   }
   template <std::invocable F>
   auto create_task(F&& body, const TaskOptions& options) -> Task<detail::BodyResult<F>> {
-    return detail::spawn(owner_scope(), std::forward<F>(body), options.name, options.stack_size,
-                         options.priority);
+    return detail::spawn(owner_scope(), std::forward<F>(body), options);
   }
 
   /// Cancels and joins every task, closes what the root holds, and ends the loop: it takes no more
@@ -189,6 +199,10 @@ class ASYNCIO_API EventLoop {
   template <DurationLike D>
   TimerId add_timer(D interval, UniqueFunction<void()> callback, bool persistent = true) {
     return backend().add_timer(to_duration(interval), std::move(callback), persistent);
+  }
+  template <DurationLike D>
+  TimerId add_timer(D interval, UniqueFunction<void()> callback, const TimerOptions& options) {
+    return backend().add_timer(to_duration(interval), std::move(callback), options);
   }
   bool del_timer(TimerId id) { return backend().del_timer(id); }
 

@@ -44,7 +44,7 @@ void EventLoopInterface::run() {
     }
   } running{*this};
   running_alone_ = true;
-  while (reactor.callbacks().count() != 0 && !stop_alone_) {
+  while (reactor.callbacks().in_foreground() != 0 && !stop_alone_) {
     reactor.wait(reactor.timers().earliest());
     reactor.fire_due(reactor.now(), reactor.timers().next_sequence(), stop_alone_);
   }
@@ -64,14 +64,14 @@ void EventLoopInterface::stop() {
 }
 
 TimerId EventLoopInterface::add_timer_impl(Duration interval, UniqueFunction<void()> callback,
-                                           bool persistent) {
+                                           const TimerOptions& options) {
   if (!callback) throw std::invalid_argument("add_timer: the callback is empty");
-  if (persistent && interval <= Duration::zero()) {
+  if (options.persistent && interval <= Duration::zero()) {
     throw std::invalid_argument(
         "add_timer: a persistent timer needs an interval above zero; pass persistent = false for "
         "one call in the next turn, or call_soon");
   }
-  return reactor_->callbacks().add(deadline_after(reactor_->now(), interval), interval, persistent,
+  return reactor_->callbacks().add(deadline_after(reactor_->now(), interval), interval, options,
                                    std::move(callback));
 }
 

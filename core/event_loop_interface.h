@@ -58,6 +58,13 @@ class ASYNCIO_API ReadySink {
   ~ReadySink() = default;
 };
 
+/// How a timer is made.
+struct TimerOptions {
+  bool persistent = true;
+  /// Keeps nobody waiting: when only such timers are left, run() returns.
+  bool background = false;
+};
+
 /// One event loop over one native mechanism.
 ///
 /// The public part works alone: timers and run().  An EventLoop over it adds tasks.
@@ -72,8 +79,8 @@ class ASYNCIO_API ASYNCIO_API_STABLE EventLoopInterface {
   /// "ev", "event", "select", or a third party's name.
   std::string_view type() const noexcept { return type_; }
 
-  /// Runs timers until none is left or stop() is called.  Not for an interface that an EventLoop
-  /// has taken over: that is EventLoop::run().
+  /// Runs timers until only those in the background are left, or stop() is called.  Not for an
+  /// interface that an EventLoop has taken over: that is EventLoop::run().
   /// Throws: NestedRunError inside run(); what a callback threw, after which run() may be called
   /// again and the other callbacks still run.
   void run();
@@ -90,7 +97,11 @@ class ASYNCIO_API ASYNCIO_API_STABLE EventLoopInterface {
   /// Cost: O(log n), two allocations.
   template <DurationLike D>
   TimerId add_timer(D interval, UniqueFunction<void()> callback, bool persistent = true) {
-    return add_timer_impl(to_duration(interval), std::move(callback), persistent);
+    return add_timer_impl(to_duration(interval), std::move(callback), {persistent, false});
+  }
+  template <DurationLike D>
+  TimerId add_timer(D interval, UniqueFunction<void()> callback, const TimerOptions& options) {
+    return add_timer_impl(to_duration(interval), std::move(callback), options);
   }
 
   /// Removes the timer; its callback will not run, even if it is due in this turn.
@@ -169,7 +180,8 @@ class ASYNCIO_API ASYNCIO_API_STABLE EventLoopInterface {
 
   // -----------------------------------------------------------------------------------------------
 
-  TimerId add_timer_impl(Duration interval, UniqueFunction<void()> callback, bool persistent);
+  TimerId add_timer_impl(Duration interval, UniqueFunction<void()> callback,
+                         const TimerOptions& options);
 
   std::string type_;
   Precision precision_;

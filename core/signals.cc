@@ -29,10 +29,11 @@ int wait_signal(std::initializer_list<int> signals) {
   lowlevel::Waiter waiter{signal_wait};
   int arrived = 0;
   for (const int signo : signals) {
-    handlers.ids.push_back(router.add(signo, [&](int number) {
+    const auto note = [&](int number) {
       if (arrived == 0) arrived = number;
       lowlevel::wake(waiter);
-    }));
+    };
+    handlers.ids.push_back(router.add(signo, note, !self.control().background));
   }
   self.suspend(waiter);
   return arrived;

@@ -31,6 +31,9 @@ struct TaskOptions {
   std::string name = {};       ///< empty: "Task-<id>"
   std::size_t stack_size = 0;  ///< bytes, rounded up to pages; 0: the loop's default
   TaskPriority priority = TaskPriority::work;
+  /// Keeps nobody waiting: when only such tasks are left, EventLoop::run() returns, and a TaskGroup
+  /// cancels and joins them.
+  bool background = false;
 };
 
 /// Figures about one task.
@@ -211,12 +214,12 @@ using BodyResult = std::invoke_result_t<std::decay_t<F>&>;
 
 template <class F>
 Task<BodyResult<F>> spawn(Scope& scope, F&& body, std::string_view name, std::size_t stack_size,
-                          TaskPriority priority) {
+                          TaskPriority priority, bool background = false) {
   using Body = std::decay_t<F>;
   using R = BodyResult<F>;
   if constexpr (sizeof(Body) > largest_closure_on_stack) {
     return spawn(scope, Boxed<Body>{std::make_unique<Body>(std::forward<F>(body))}, name,
-                 stack_size, priority);
+                 stack_size, priority, background);
   } else {
     auto control = std::make_unique<TaskResult<R>>();
     void* place =
@@ -233,9 +236,16 @@ Task<BodyResult<F>> spawn(Scope& scope, F&& body, std::string_view name, std::si
     }
     control->invoke = &invoke_body<Body, R>;
     control->closure = place;
+    control->background = background;
     start_task(*control);
     return Task<R>{TaskRef{control.release()}};
   }
+}
+
+template <class F>
+Task<BodyResult<F>> spawn(Scope& scope, F&& body, const TaskOptions& options) {
+  return spawn(scope, std::forward<F>(body), options.name, options.stack_size, options.priority,
+               options.background);
 }
 
 }  // namespace detail
@@ -258,8 +268,7 @@ ASYNCIO_API_STABLE auto create_task(F&& body, std::string_view name = {})
 
 template <std::invocable F>
 auto create_task(F&& body, const TaskOptions& options) -> Task<detail::BodyResult<F>> {
-  return detail::spawn(detail::owner_scope_or_throw("create_task"), std::forward<F>(body),
-                       options.name, options.stack_size, options.priority);
+  return detail::spawn(detail::owner_scope_or_throw("create_task"), std::forward<F>(body), options);
 }
 
 /// Waits for a task and returns a copy of its result (if that is a reference, the reference).

@@ -1,5 +1,5 @@
 // Your own EventLoop: timers, callbacks and tasks, and several runs of one loop.
-// Prints three ticks and what came before and after them.
+// Prints three ticks, what came before and after them, and a task that ran in steps.
 #include <chrono>
 #include <iostream>
 #include <stdexcept>
@@ -45,4 +45,14 @@ int main() {
     return 42;
   });
   std::cout << "result: " << result << '\n';
+
+  // Step by step, for a program that has a loop of its own around this one.
+  loop.add_timer(1h, [] {}, {.background = true});  // keeps no run waiting
+  loop.create_task([] {
+    asyncio::sleep(1ms);
+    std::cout << "in steps\n";
+  });
+  while (loop.run_once()) {  // waits if nothing is ready, which run_ready() never does
+    // The program's own work.
+  }
 }

@@ -77,6 +77,8 @@ struct ASYNCIO_API Scope : ScopeNode {
   /// Parks the caller until no task is left inside, not even one that came after the last had ended
   /// and before the caller ran again.  Cancellable, unless under NoCancel.
   lowlevel::Wake join(TaskControl& self);
+  /// The same, but tasks in the background may be left.
+  lowlevel::Wake join_foreground(TaskControl& self);
 
   /// Is a Cancelled that reaches this scope's edge its own (rule R7)?
   bool absorbs() const noexcept { return cancel_called && !(visible_parent_cancelled()); }
@@ -89,16 +91,18 @@ struct ASYNCIO_API Scope : ScopeNode {
   /// TimePoint::max() means never; a time that has passed cancels at once.
   void set_deadline(TimePoint when);
 
-  void child_started(ScopeNode& child) noexcept {
+  void child_started(ScopeNode& child, bool in_background) noexcept {
     child.parent = this;
     children.push_back(child);
     ++living;
+    if (in_background) ++background;
   }
   void child_ended(TaskControl& child) noexcept;
 
   Scheduler& scheduler;
   std::string name;
-  std::size_t living = 0;  ///< tasks inside that have not ended
+  std::size_t living = 0;      ///< tasks inside that have not ended
+  std::size_t background = 0;  ///< of those, the ones that do not keep it open
   lowlevel::WaitQueue joiners;
   bool entered = false;
   bool joining = false;  ///< what is created in it now is born cancelled

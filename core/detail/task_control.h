@@ -138,7 +138,8 @@ class alignas(64) ASYNCIO_API TaskControl : public ReadyNode {
   std::uint16_t swallowed = 0;      ///< cancels thrown into it so far
   bool abandoned = false;           ///< refused to end: never resumed again, leaked with its stack
   bool swallow_reported = false;
-  bool observed = false;  ///< somebody looked at the failure
+  bool observed = false;    ///< somebody looked at the failure
+  bool background = false;  ///< nobody waits for its end of their own accord
 
  private:
   std::atomic<TaskState> state_{TaskState::pending};

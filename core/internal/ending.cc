@@ -126,7 +126,7 @@ void Ending::close_root_resources(bool interrupted) {
 // Tasks that did not end in time are reported, never resumed again, and leaked with their stacks.
 void Ending::abandon_survivors() {
   for (TaskRef& task : living_tasks(rooms_)) {
-    rooms_.tasks.note_gone();
+    rooms_.tasks.note_gone(*task);
     task->abandoned = true;
     task->completed = rooms_.tasks.stamp();
     rooms_.failures.report(
@@ -142,6 +142,7 @@ void Ending::abandon_survivors() {
   for (const TaskRef& task : abandoned_) lowlevel::Ownership::abandon_all(task->owned);
   rooms_.scheduler.drop_tasks();  // only survivors were left, so every task that is ready is one
   rooms_.root.living = 0;
+  rooms_.root.background = 0;
 }
 
 void Ending::reset_root() {

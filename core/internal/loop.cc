@@ -124,18 +124,33 @@ void Loop::run_main(TaskControl& main) {
 void Loop::run_until_idle() {
   const RunGuard guard{rooms_};
   check_fork(reactor_, "run");
-  const bool idle = !turn_.drive([] { return false; });
+  const bool idle = !turn_.drive([&] { return turn_.only_background_is_left(); });
   check_fork(reactor_, "run() came back");
   const bool stopped = scheduler_.take_stop();
   if (std::exception_ptr failure = failures_.take(); failure != nullptr) {
     std::rethrow_exception(failure);
   }
-  if (idle && !stopped && tasks_.alive() != 0) {
-    throw DeadlockError(
-        "run(): tasks are left that nothing can ever wake (no timer, descriptor, signal, thread or "
-        "handle is left)\n" +
-        dump_text(rooms_));
+  if (idle && !stopped && tasks_.in_foreground() != 0) throw_deadlock("run()");
+}
+
+bool Loop::step(const char* call, bool may_wait) {
+  check_not_nested(call);
+  const RunGuard guard{rooms_};
+  check_fork(reactor_, call);
+  const bool idle = !turn_.step(may_wait);
+  check_fork(reactor_, call);
+  if (std::exception_ptr failure = failures_.take(); failure != nullptr) {
+    std::rethrow_exception(failure);
   }
+  if (idle && tasks_.in_foreground() != 0) throw_deadlock(call);
+  return !turn_.only_background_is_left();
+}
+
+void Loop::throw_deadlock(const char* call) const {
+  throw DeadlockError(std::string{call} +
+                      ": tasks are waiting, and nothing is left that could wake them (no timer, "
+                      "descriptor, signal, thread or handle)\n" +
+                      dump_text(rooms_));
 }
 
 LoopStatistics Loop::statistics() const {

@@ -36,6 +36,8 @@ class Loop final : private ReactorUser {
   /// Runs until `main` has ended, then until every other task has.
   void run_main(TaskControl& main);
   void run_until_idle();
+  /// Makes one turn.  Returns whether a run would go on.
+  bool step(const char* call, bool may_wait);
   /// Throws NestedRunError if any loop runs on this thread, InvalidStateError for a guest.
   void check_not_nested(const char* call) const;
   /// Threads: any.
@@ -47,6 +49,8 @@ class Loop final : private ReactorUser {
   // ReactorUser, with stop():
   void work_came() noexcept override { scheduler_.work_came(); }
   bool process(Duration budget) noexcept override { return guest_.process(budget); }
+
+  [[noreturn]] void throw_deadlock(const char* call) const;
 
   const LoopOptions options_;
   std::unique_ptr<EventLoopInterface> backend_;

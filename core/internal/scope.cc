@@ -27,6 +27,12 @@ struct JoinPlace : lowlevel::WaitQueue::Place {
   const Scope& scope;
 };
 
+Wake park_joiner(Scope& scope, TaskControl& self) {
+  JoinPlace place{scope};
+  scope.joiners.push_back(place);
+  return lowlevel::CurrentTask{self}.park(place);
+}
+
 // Ends the wait that the task is in, if this node's cancel is the one it would see there.
 void deliver(ScopeNode& node) noexcept {
   TaskControl* task = node.task;
@@ -142,10 +148,14 @@ void Scope::enter(TaskControl& self) {
 
 Wake Scope::join(TaskControl& self) {
   while (living != 0) {
-    JoinPlace place{*this};
-    joiners.push_back(place);
-    const Wake outcome = lowlevel::CurrentTask{self}.park(place);
-    if (outcome != Wake::completed) return outcome;
+    if (const Wake outcome = park_joiner(*this, self); outcome != Wake::completed) return outcome;
+  }
+  return Wake::completed;
+}
+
+Wake Scope::join_foreground(TaskControl& self) {
+  while (living != background) {
+    if (const Wake outcome = park_joiner(*this, self); outcome != Wake::completed) return outcome;
   }
   return Wake::completed;
 }
@@ -216,7 +226,8 @@ void Scope::child_ended(TaskControl& child) noexcept {
   child.own_scope.unlink();
   child.own_scope.parent = nullptr;
   --living;
-  if (living == 0) joiners.wake_all();
+  if (child.background) --background;
+  if (living == background) joiners.wake_all();
   if (on_child_end != nullptr) on_child_end(*this, child);
 }
 

@@ -153,7 +153,7 @@ void start_task(TaskControl& control) noexcept {
   Scope& scope = static_cast<Scope&>(*control.own_scope.parent);
   make_fiber(control.fiber, static_cast<std::byte*>(control.closure));
   control.id = tasks.next_id();
-  scope.child_started(control.own_scope);
+  scope.child_started(control.own_scope, control.background);
   TaskControl* maker = scheduler.current_task();
   if (maker != nullptr && maker->context != nullptr) inherit_context(control, *maker->context);
   if (scope.effective || scope.joining) [[unlikely]]
@@ -186,7 +186,7 @@ namespace {
   if (end == TaskState::failed && !task.observed) scope.failed.push_back(task.own_scope);
   if (task.done_callbacks != nullptr) [[unlikely]]
     schedule_done_callbacks(scheduler, task);
-  rooms.tasks.note_gone();
+  rooms.tasks.note_gone(task);
   scheduler.note_ended(task);
   StackPool& stacks = rooms.memory.stacks_of(task.fiber.size);
   const Fiber left = task.fiber;

@@ -42,6 +42,7 @@ TimePoint Tasks::stamp() noexcept {
 void Tasks::note_created(TaskControl& task) noexcept {
   ++created_;
   ++alive_;
+  if (task.background) ++in_background_;
   task.created = stamp();
   tell_of_task(task, TaskMoment::created);
 }

@@ -32,10 +32,15 @@ class Tasks {
   void note_created(TaskControl& task) noexcept;
   void note_started(TaskControl& task) noexcept;
   /// A task has ended, or has been given up.
-  void note_gone() noexcept { --alive_; }
+  void note_gone(const TaskControl& task) noexcept {
+    --alive_;
+    if (task.background) --in_background_;
+  }
 
   std::uint64_t created() const noexcept { return created_; }
   std::size_t alive() const noexcept { return alive_; }
+  /// Those that EventLoop::run() waits for.
+  std::size_t in_foreground() const noexcept { return alive_ - in_background_; }
 
  private:
   void take_ids() noexcept;
@@ -48,6 +53,7 @@ class Tasks {
   std::int64_t stamp_tick_ = 0;
   std::uint64_t created_ = 0;
   std::size_t alive_ = 0;
+  std::size_t in_background_ = 0;
 };
 
 }  // namespace asyncio::detail

@@ -64,14 +64,39 @@ void Turn::guest_turn(TimePoint due, TimePoint budget_end) {
   const std::uint64_t armed_before = reactor.timers().next_sequence();
   ++waits_;
   reactor.wait(TimePoint::min());
-  fire_deadlines(due, guest_limit_);
+  fire_deadlines(due, next_limit_);
+  run_what_the_wait_brought(armed_before, budget_end);
+}
+
+bool Turn::step(bool may_wait) {
+  Reactor& reactor = rooms_.reactor;
+  ++turns_;
+  const std::uint64_t armed_before = reactor.timers().next_sequence();
+  std::uint64_t limit = next_limit_;
+  if (has_work()) {
+    look();
+  } else {
+    limit = armed_before;  // nothing is left that would have to come first
+    if (!may_wait) {
+      look();
+    } else if (!wait()) {
+      return false;
+    }
+  }
+  fire_deadlines(reactor.now(), limit);
+  run_what_the_wait_brought(armed_before, TimePoint::max());
+  return true;
+}
+
+void Turn::run_what_the_wait_brought(std::uint64_t armed_before, TimePoint budget_end) {
+  Reactor& reactor = rooms_.reactor;
   const TimePoint now = reactor.now();
   rooms_.tasks.set_stamp(now);
   rooms_.scheduler.learn_time(now);
   rooms_.scheduler.run_ready(budget_end);
   take_posts();
   // What is ready comes before timers that were armed in the same turn.
-  guest_limit_ = has_work() ? armed_before : reactor.timers().next_sequence();
+  next_limit_ = has_work() ? armed_before : reactor.timers().next_sequence();
   rooms_.scheduler.take_stop();  // there is no run to end but this one
 }
 
@@ -164,6 +189,14 @@ bool Turn::could_be_woken() const noexcept {
   return rooms_.reactor.fd_waiters() != 0 || rooms_.signals.keep_loop_alive() ||
          rooms_.workers.jobs() != 0 || rooms_.shared.is_held() ||
          rooms_.reactor.inbox().has_posts();  // last: the last handle may have posted and gone
+}
+
+bool Turn::only_background_is_left() const noexcept {
+  // Descriptors are waited for by tasks, and so are all deadlines but those of callbacks.
+  return !has_work() && rooms_.tasks.in_foreground() == 0 &&
+         rooms_.reactor.callbacks().in_foreground() == 0 && !rooms_.signals.keep_loop_alive() &&
+         rooms_.workers.jobs() == 0 && !rooms_.shared.is_held() &&
+         !rooms_.reactor.inbox().has_posts();  // last, as above
 }
 
 // ---- Step 6: deadlines --------------------------------------------------------------------------

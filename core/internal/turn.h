@@ -30,6 +30,11 @@ class Turn {
   /// posts.
   /// Throws: BackendError.
   void guest_turn(TimePoint due, TimePoint budget_end);
+  /// Makes one turn in the same order for whoever steps the loop, who wants what the wait brought
+  /// to be done when the call returns.  It waits only if `may_wait` is set and nothing is ready.
+  /// Returns false if nothing was ready and nothing ever will be.
+  /// Throws: BackendError.
+  bool step(bool may_wait);
 
   /// To be called when a run begins.
   void begin_run() noexcept { last_poll_ = Clock::now(); }
@@ -38,6 +43,8 @@ class Turn {
   bool has_work() const noexcept;
   /// Could anything but a deadline still bring work, such as a descriptor or another thread?
   bool could_be_woken() const noexcept;
+  /// Is nothing left that a run without a main waits for?
+  bool only_background_is_left() const noexcept;
   /// Refuses every post that is left, because nobody is going to run it.
   void refuse_posts();
 
@@ -52,6 +59,7 @@ class Turn {
   bool look_is_due(TimePoint now) noexcept;
   bool wait();
   void fire_deadlines(TimePoint due, std::uint64_t limit);
+  void run_what_the_wait_brought(std::uint64_t armed_before, TimePoint budget_end);
 
   const Rooms& rooms_;
   std::uint64_t turns_ = 0;
@@ -60,7 +68,8 @@ class Turn {
   TimePoint last_poll_{};  ///< real time
   Post* posts_ = nullptr;  ///< taken from the inbox, not yet run; oldest first
   Post* posts_tail_ = nullptr;
-  std::uint64_t guest_limit_ = 0;  ///< as a guest: timers from this one on are not looked at next
+  /// Of turns that begin with the wait: timers from this one on are not looked at in the next.
+  std::uint64_t next_limit_ = 0;
 };
 
 }  // namespace asyncio::detail

@@ -764,6 +764,86 @@ TEST_F(TaskGroupTest, S15_BackgroundChildLivesInASecondGroup) {
 
 // ---- Cancelling ---------------------------------------------------------------------------------
 
+TEST_F(TaskGroupTest, S15_BackgroundChildrenDoNotKeepTheGroupOpen) {
+  run([&] {
+    TaskGroup group;
+    auto work = group.spawn([] { sleep(2s); });
+    auto ticker = group.spawn([] { sleep_forever(); }, {.name = "ticker", .background = true});
+    auto quick = group.spawn([] { sleep(1s); }, {.background = true});
+    group.wait_all();
+    EXPECT_EQ(2s, elapsed());
+    EXPECT_EQ(TaskState::completed, work.state());
+    EXPECT_EQ(TaskState::completed, quick.state());
+    EXPECT_EQ(TaskState::cancelled, ticker.state());
+    EXPECT_FALSE(group.is_cancelled());
+    EXPECT_EQ("ticker", ticker.name());
+  });
+}
+
+TEST_F(TaskGroupTest, S15_WithBackgroundChildrenAloneTheGroupEndsThemAndJoins) {
+  run([&] {
+    bool cleaned_up = false;
+    const int result = TaskGroup::run([&](TaskGroup& group) {
+      group.spawn(
+          [&] {
+            try {
+              sleep_forever();
+            } catch (const Cancelled& cancelled) {
+              EXPECT_EQ(CancelReason::parent, cancelled.reason());
+              shield([] { sleep(1s); });
+              cleaned_up = true;
+              throw;
+            }
+          },
+          {.background = true});
+      settle();
+      return 5;
+    });
+    EXPECT_EQ(5, result);
+    EXPECT_TRUE(cleaned_up);
+    EXPECT_EQ(1s, elapsed());
+  });
+}
+
+TEST_F(TaskGroupTest, S15_AFailureInTheBackgroundIsTheGroupsEvenAtItsEnd) {
+  run([] {
+    TaskGroup early;
+    auto work = early.spawn([] { sleep_forever(); });
+    early.spawn([] { throw std::runtime_error("bad"); }, {.background = true});
+    EXPECT_THROW(early.wait_all(), ExceptionGroup);
+    EXPECT_EQ(TaskState::cancelled, work.state());
+
+    TaskGroup late;
+    late.spawn(
+        [] {
+          try {
+            sleep_forever();
+          } catch (const Cancelled&) {
+            throw std::runtime_error("in the cleanup");
+          }
+        },
+        {.background = true});
+    settle();
+    EXPECT_THROW(late.wait_all(), ExceptionGroup);
+  });
+}
+
+TEST_F(TaskGroupTest, C23_CallerCancelledWithBackgroundChildrenTheyAreJoinedToo) {
+  run([] {
+    AnyTask background;
+    auto caller = create_task([&] {
+      TaskGroup group;
+      group.spawn([] { sleep_forever(); });
+      background = group.spawn([] { sleep_forever(); }, {.background = true});
+      group.wait_all();
+    });
+    settle();
+    caller.cancel();
+    EXPECT_THROW(await(caller), TaskCancelledException);
+    EXPECT_EQ(TaskState::cancelled, background.state());
+  });
+}
+
 TEST_F(TaskGroupTest, CancelEndsTheChildrenAndWaitAllReturnsNormally) {
   run([] {
     TaskGroup group;

@@ -7,18 +7,18 @@
 namespace asyncio::detail {
 
 struct CallbackTimers::Timer : TimerNode {
-  Timer(CallbackTimers& owner, std::uint64_t name, Duration every, bool again,
+  Timer(CallbackTimers& owner, std::uint64_t name, Duration every, const TimerOptions& how,
         UniqueFunction<void()> function)
       : TimerNode(&CallbackTimers::fire),
         timers(owner),
         id(name),
         interval(every),
-        persistent(again),
+        options(how),
         callback(std::move(function)) {}
   CallbackTimers& timers;
   std::uint64_t id;
   Duration interval;
-  bool persistent;
+  TimerOptions options;
   UniqueFunction<void()> callback;
 };
 
@@ -28,16 +28,18 @@ CallbackTimers::~CallbackTimers() { clear(); }
 
 void CallbackTimers::clear() noexcept {
   held_.clear();
+  in_background_ = 0;
   const auto dropped = std::exchange(timers_, {});
   for (const auto& [id, timer] : dropped) reactor_.timers().disarm(*timer);
 }
 
-TimerId CallbackTimers::add(TimePoint first, Duration interval, bool persistent,
+TimerId CallbackTimers::add(TimePoint first, Duration interval, const TimerOptions& options,
                             UniqueFunction<void()> callback) {
   const std::uint64_t id = next_id_++;
-  auto timer = std::make_unique<Timer>(*this, id, interval, persistent, std::move(callback));
+  auto timer = std::make_unique<Timer>(*this, id, interval, options, std::move(callback));
   Timer& node = *timer;
   timers_.emplace(id, std::move(timer));
+  if (options.background) ++in_background_;
   reactor_.timers().arm(node, first);
   reactor_.tell_of_work();
   return TimerId{id};
@@ -48,6 +50,7 @@ bool CallbackTimers::remove(TimerId id) noexcept {
   // destroyed.
   const auto removed = timers_.extract(id.value);
   if (removed.empty()) return false;
+  if (removed.mapped()->options.background) --in_background_;
   reactor_.timers().disarm(*removed.mapped());
   std::erase(held_, static_cast<TimerNode*>(removed.mapped().get()));
   return true;
@@ -63,7 +66,7 @@ void CallbackTimers::fire(TimerNode& node) {
   const TimerId id{timer.id};
   // The callback may remove its own timer, so what it runs from must not live in the timer.
   UniqueFunction<void()> callback = std::move(timer.callback);
-  if (!timer.persistent) {
+  if (!timer.options.persistent) {
     self.remove(id);
     callback();
     return;
