@@ -9,6 +9,7 @@
 #include <asyncio/concurrency/condition.h>
 #include <asyncio/concurrency/coroutine.h>
 #include <asyncio/concurrency/event.h>
+#include <asyncio/concurrency/first_success.h>
 #include <asyncio/concurrency/future.h>
 #include <asyncio/concurrency/gather.h>
 #include <asyncio/concurrency/gather_strategy.h>

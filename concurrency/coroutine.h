@@ -26,11 +26,6 @@ namespace asyncio {
 namespace detail {
 
 template <class T>
-inline constexpr bool is_future = false;
-template <class T>
-inline constexpr bool is_future<Future<T>> = true;
-
-template <class T>
 concept Awaiter = requires(T& awaiter, std::coroutine_handle<> coroutine) {
   { awaiter.await_ready() } -> std::convertible_to<bool>;
   awaiter.await_suspend(coroutine);

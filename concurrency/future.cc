@@ -28,6 +28,7 @@ void FutureState::check_settable(const char* call) const {
 
 void FutureState::settle() noexcept {
   done_ = true;
+  while (CompletionNode* node = completions_.pop_front()) node->notify(*node);
   waiting_.wake_all();
   for (auto& callback : callbacks_) loop_.call_soon(std::move(callback));
   callbacks_.clear();
@@ -52,6 +53,7 @@ bool FutureState::cancel(std::string_view reason) {
   std::string message = "the future was cancelled";
   if (!reason.empty()) message.append(": ").append(reason);
   exception_ = std::make_exception_ptr(TaskCancelledException(message, std::move(cause)));
+  cancelled_ = true;
   settle();
   return true;
 }
@@ -64,13 +66,27 @@ void FutureState::check_result() {
   if (exception_ != nullptr) std::rethrow_exception(exception_);
 }
 
-void FutureState::wait() {
-  lowlevel::CurrentTask self = lowlevel::enter("await");
-  if (done_) return self.spend();
-  if (!loop_.is_running_here()) {
-    throw InvalidStateError("await of a future that belongs to another loop");
+void FutureState::check_awaitable(const char* call) const {
+  if (done_ || loop_.is_running_here()) return;
+  throw InvalidStateError(std::string{call} +
+                          ": the future belongs to another event loop; wait for it there, and send "
+                          "its result over with call_soon_threadsafe(...)");
+}
+
+bool FutureState::wait(const char* call, const TimePoint* deadline) {
+  lowlevel::CurrentTask self = lowlevel::enter(call);
+  if (done_) {
+    self.spend();
+    return true;
   }
-  waiting_.wait(self, future_wait, "await");
+  check_awaitable(call);
+  lowlevel::WaitQueue::Place place{future_wait};
+  const lowlevel::Wake outcome = deadline == nullptr ? waiting_.wait(self, place)
+                                                     : waiting_.wait_until(self, place, *deadline);
+  if (outcome == lowlevel::Wake::broken) {
+    lowlevel::WaitQueue::throw_destroyed(call, future_wait.what);
+  }
+  return outcome == lowlevel::Wake::completed;
 }
 
 void FutureState::add_done_callback(UniqueFunction<void()> callback) {

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include <asyncio/core/detail/slot.h>
+#include <asyncio/core/detail/task_control.h>
 #include <asyncio/core/errors.h>
 #include <asyncio/core/export.h>
 #include <asyncio/core/lowlevel/loop.h>
@@ -18,8 +19,6 @@
 
 namespace asyncio {
 namespace detail {
-
-class Inbox;
 
 /// The part of a future that does not depend on T.
 class ASYNCIO_API FutureState {
@@ -40,15 +39,26 @@ class ASYNCIO_API FutureState {
   bool cancel(std::string_view reason);
   /// Throws what was set; InvalidStateError while nothing is set.
   void check_result();
-  void wait();
+  /// Waits for the result, or until `deadline` if that is not null.  Returns false if the deadline
+  /// came first.  `call` names the caller.
+  bool wait(const char* call, const TimePoint* deadline = nullptr);
   void add_done_callback(UniqueFunction<void()> callback);
+
+  /// Throws InvalidStateError if it will be set on another loop than runs here.
+  void check_awaitable(const char* call) const;
+  bool failed() const noexcept { return exception_ != nullptr && !cancelled_; }
+  bool was_cancelled() const noexcept { return cancelled_; }
+  /// Those to be told when it is done.
+  lowlevel::List<CompletionNode>& completions() noexcept { return completions_; }
 
  private:
   lowlevel::LoopRef loop_;
   lowlevel::WaitQueue waiting_;
+  lowlevel::List<CompletionNode> completions_;
   std::vector<UniqueFunction<void()>> callbacks_;
   std::exception_ptr exception_;
   bool done_ = false;
+  bool cancelled_ = false;
   bool observed_ = true;  ///< somebody has looked at the exception, or there is none
 };
 
@@ -57,6 +67,16 @@ struct TypedFutureState : FutureState {
   MaybeValue<T> value;
 };
 
+}  // namespace detail
+
+template <class T>
+class Future;
+
+namespace detail {
+template <class T>
+inline constexpr bool is_future = false;
+template <class T>
+inline constexpr bool is_future<Future<T>> = true;
 }  // namespace detail
 
 /// A handle of a result that somebody will set: a task, a callback, or a callback posted from
@@ -140,7 +160,7 @@ Future<T> create_future() {
 template <class T>
 T await(const Future<T>& future) {
   const Future<T> keep = future;
-  keep.state().wait();
+  keep.state().wait("await");
   keep.state().check_result();
   return std::as_const(keep.state().value).get();
 }
@@ -149,7 +169,7 @@ T await(const Future<T>& future) {
 template <class T>
 T await(Future<T>&& future) {
   const Future<T> keep = std::move(future);
-  keep.state().wait();
+  keep.state().wait("await");
   keep.state().check_result();
   return keep.state().value.take();
 }

@@ -10,8 +10,8 @@ namespace {
 
 // A wait that ends with the first of its members that satisfies it.
 struct SomeWait : TaskSetWaiter {
-  SomeWait(const std::vector<TaskControl*>& inputs, ReturnWhen until)
-      : TaskSetWaiter(wait_reason, inputs), when(until) {}
+  SomeWait(const std::vector<TaskControl*>& tasks, ReturnWhen until)
+      : TaskSetWaiter(wait_reason, tasks), when(until) {}
 
   static constexpr lowlevel::WaitReason wait_reason =
       TaskSetWaiter::reason_with([](Waiter&) noexcept { return true; });
@@ -21,56 +21,70 @@ struct SomeWait : TaskSetWaiter {
            (when == ReturnWhen::first_exception && failed);
   }
 
-  void note(const TaskControl& member) noexcept {
+  void note(const Awaited& input, std::size_t place) noexcept {
     --pending;
-    ++ended;
-    failed = failed || member.state() == TaskState::failed;
+    if (ended++ == 0) first = place;
+    failed = failed || input.failed();
   }
 
   ReturnWhen when;
   std::size_t pending = 0;
   std::size_t ended = 0;
+  std::size_t first = 0;  ///< the place of the first to end
   bool failed = false;
 };
 
 struct SomeMember : CompletionNode {
-  explicit SomeMember(SomeWait& owner) noexcept
-      : CompletionNode([](CompletionNode& node, TaskControl& task) {
-          SomeWait& whole = static_cast<SomeMember&>(node).wait;
-          whole.note(task);
-          if (whole.satisfied()) lowlevel::wake(whole);
+  SomeMember(SomeWait& owner, const Awaited& which, std::size_t at) noexcept
+      : CompletionNode([](CompletionNode& node) noexcept {
+          const auto& member = static_cast<SomeMember&>(node);
+          member.wait.note(member.input, member.place);
+          if (member.wait.satisfied()) lowlevel::wake(member.wait);
         }),
-        wait(owner) {}
+        wait(owner),
+        input(which),
+        place(at) {}
   ~SomeMember() { unlink(); }
   SomeWait& wait;
+  Awaited input;
+  std::size_t place;
 };
 
 }  // namespace
 
-void wait_for_some(const std::vector<TaskControl*>& inputs, ReturnWhen when) {
-  if (inputs.empty()) {
-    throw std::invalid_argument("wait({}) would wait for nothing: pass at least one task");
-  }
-  lowlevel::CurrentTask self = lowlevel::enter("wait");
-  check_awaitable(self.control(), {inputs.data(), inputs.size()}, "wait");
-  SomeWait wait{inputs, when};
+std::size_t wait_for_some(const std::vector<Awaited>& inputs, ReturnWhen when, const char* call) {
+  if (inputs.empty()) return 0;
+  lowlevel::CurrentTask self = lowlevel::enter(call);
+  const std::vector<TaskControl*> tasks = check_all_awaitable(self.control(), inputs, call);
+  SomeWait wait{tasks, when};
   wait.pending = inputs.size();
-  for (const TaskControl* input : inputs) {
-    if (input->done()) wait.note(*input);
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    if (inputs[i].done()) wait.note(inputs[i], i);
   }
-  if (wait.satisfied()) return self.spend();
+  if (wait.satisfied()) {
+    self.spend();
+    return wait.first;
+  }
   std::vector<std::unique_ptr<SomeMember>> members;
-  for (TaskControl* input : inputs) {
-    if (input->done()) continue;
-    members.push_back(std::make_unique<SomeMember>(wait));
-    input->completions.push_back(*members.back());
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    if (inputs[i].done()) continue;
+    members.push_back(std::make_unique<SomeMember>(wait, inputs[i], i));
+    inputs[i].completions().push_back(*members.back());
   }
   self.suspend(wait);
+  return wait.first;
+}
+
+std::size_t wait_for_any(const std::vector<Awaited>& inputs) {
+  if (inputs.empty()) {
+    throw std::invalid_argument("wait_any of nothing would never return: pass at least one task");
+  }
+  return wait_for_some(inputs, ReturnWhen::first_completed, "wait_any");
 }
 
 struct CompletionOrder::Member : CompletionNode {
   Member(CompletionOrder& owner, std::size_t place) noexcept
-      : CompletionNode([](CompletionNode& node, TaskControl&) {
+      : CompletionNode([](CompletionNode& node) noexcept {
           auto& member = static_cast<Member&>(node);
           member.order.ended_.push_back(member.index);
           if (auto* waiter = std::exchange(member.order.waiter_, nullptr)) lowlevel::wake(*waiter);

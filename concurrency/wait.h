@@ -1,4 +1,5 @@
-// wait() and as_completed(): waiting for several tasks without cancelling any.
+// wait(), wait_any() and as_completed(): waiting for several tasks and futures without cancelling
+// any.
 #pragma once
 
 #include <cstddef>
@@ -9,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include <asyncio/concurrency/detail/awaited.h>
 #include <asyncio/core/export.h>
 #include <asyncio/core/task.h>
 
@@ -22,15 +24,27 @@ enum class ReturnWhen : std::uint8_t {
 };
 
 /// What wait() returns, each list in input order.
+template <TaskOrFuture A>
+struct Waited {
+  std::vector<A> done;
+  std::vector<A> pending;
+};
 template <class T>
-struct WaitResult {
-  std::vector<Task<T>> done;
-  std::vector<Task<T>> pending;
+using WaitResult = Waited<Task<T>>;
+
+/// The same for inputs of different types: their places in the call.
+struct WaitedPlaces {
+  std::vector<std::size_t> done;
+  std::vector<std::size_t> pending;
 };
 
 namespace detail {
+/// Returns the place of the first input that ended.
 /// Throws: as wait().
-ASYNCIO_API void wait_for_some(const std::vector<TaskControl*>& inputs, ReturnWhen when);
+ASYNCIO_API std::size_t wait_for_some(const std::vector<Awaited>& inputs, ReturnWhen when,
+                                      const char* call);
+/// Throws: as wait_any().
+ASYNCIO_API std::size_t wait_for_any(const std::vector<Awaited>& inputs);
 
 /// Collects tasks in the order they end.
 class ASYNCIO_API CompletionOrder {
@@ -55,22 +69,45 @@ class ASYNCIO_API CompletionOrder {
 };
 }  // namespace detail
 
-/// Waits until `when` holds.  Cancels nothing, even if the caller is cancelled.
+/// Waits until `when` holds for tasks or futures of one type.  Cancels nothing, even if the caller
+/// is cancelled.  Of nothing, it returns at once, outside a task too.
 /// Suspends: unless it holds already.
 /// Cancels: Cancelled; the tasks go on.
-/// Throws: std::invalid_argument for no tasks; DeadlockError; InvalidStateError for a task of
-/// another loop; NotInTaskError.
-template <class T>
-WaitResult<T> wait(std::vector<Task<T>> tasks, ReturnWhen when = ReturnWhen::all_completed) {
-  std::vector<detail::TaskControl*> inputs;
-  inputs.reserve(tasks.size());
-  for (const Task<T>& task : tasks) inputs.push_back(&task.control());
-  detail::wait_for_some(inputs, when);
-  WaitResult<T> result;
-  for (Task<T>& task : tasks) {
-    (task.is_done() ? result.done : result.pending).push_back(std::move(task));
+/// Throws: DeadlockError; InvalidStateError for an input of another loop; NotInTaskError.
+template <TaskOrFuture A>
+Waited<A> wait(std::vector<A> inputs, ReturnWhen when = ReturnWhen::all_completed) {
+  detail::wait_for_some(detail::awaited_all(inputs), when, "wait");
+  Waited<A> result;
+  for (A& input : inputs) {
+    (detail::Awaited{input}.done() ? result.done : result.pending).push_back(std::move(input));
   }
   return result;
+}
+
+/// The same for tasks and futures of any types:
+/// `auto [done, pending] = wait<ReturnWhen::first_completed>(task, other, future);`
+template <ReturnWhen when = ReturnWhen::all_completed, TaskOrFuture... A>
+WaitedPlaces wait(const A&... handles) {
+  const std::vector<detail::Awaited> inputs{detail::Awaited{handles}...};
+  detail::wait_for_some(inputs, when, "wait");
+  WaitedPlaces places;
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    (inputs[i].done() ? places.done : places.pending).push_back(i);
+  }
+  return places;
+}
+
+/// Waits for the first of several tasks and futures to end, however it ends, and returns its place
+/// in the call, from 0: `switch (wait_any(answer, stop)) ...`  If several have ended before, it is
+/// the first of those in the call.
+/// Suspends, cancels and throws: as wait(); std::invalid_argument for an empty vector.
+template <TaskOrFuture... A>
+requires(sizeof...(A) != 0) std::size_t wait_any(const A&... handles) {
+  return detail::wait_for_any({detail::Awaited{handles}...});
+}
+template <TaskOrFuture A>
+std::size_t wait_any(const std::vector<A>& handles) {
+  return detail::wait_for_any(detail::awaited_all(handles));
 }
 
 /// The tasks, as a range, in the order they end:

@@ -1,12 +1,24 @@
 #include <asyncio/concurrency/wait_for.h>
 
 #include <sstream>
+#include <string>
 
 #include <asyncio/core/lowlevel/loop.h>
 
 namespace asyncio::detail {
 
 using lowlevel::Wake;
+
+namespace {
+
+[[noreturn]] void throw_late(const std::string& what, Duration limit) {
+  std::ostringstream message;
+  message << "wait_for: " << what << " within " << std::chrono::duration<double>(limit).count()
+          << " s";
+  throw TimeoutException(message.str());
+}
+
+}  // namespace
 
 void check_has_time(Duration limit) {
   lowlevel::enter("wait_for");
@@ -34,10 +46,12 @@ void wait_for_task(TaskControl& target, Duration limit) {
   if (target.state() != TaskState::cancelled) return;
   lowlevel::enter("wait_for");   // a cancel during the join comes first
   if (cancelled_before) return;  // the first reason stays, and the result tells it
-  std::ostringstream message;
-  message << "wait_for: task '" << target.display_name() << "' did not end within "
-          << std::chrono::duration<double>(limit).count() << " s";
-  throw TimeoutException(message.str());
+  throw_late("task '" + target.display_name() + "' did not end", limit);
+}
+
+void wait_for_future(FutureState& target, Duration limit) {
+  const TimePoint deadline = deadline_after(lowlevel::now("wait_for"), limit);
+  if (!target.wait("wait_for", &deadline)) throw_late("the future was not set", limit);
 }
 
 }  // namespace asyncio::detail

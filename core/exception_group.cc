@@ -27,7 +27,7 @@ std::string type_of_current_exception() {
   return status == 0 ? name.get() : type->name();
 }
 
-std::string summary(const std::vector<GatherException::Input>& inputs) {
+std::string summary(const std::vector<GatherException::Input>& inputs, const char* call) {
   std::size_t failed = 0;
   std::size_t cancelled = 0;
   std::size_t total = 0;
@@ -40,9 +40,9 @@ std::string summary(const std::vector<GatherException::Input>& inputs) {
       ++failed;
     }
   }
-  std::string text = "gather() failed: " + std::to_string(failed) + " of " + std::to_string(total) +
-                     " task(s) failed, " + std::to_string(total - failed - cancelled) +
-                     " succeeded";
+  std::string text = std::string{call} + "() failed: " + std::to_string(failed) + " of " +
+                     std::to_string(total) + " task(s) failed, " +
+                     std::to_string(total - failed - cancelled) + " succeeded";
   if (cancelled != 0) text += ", " + std::to_string(cancelled) + " cancelled";
   return text;
 }
@@ -80,8 +80,9 @@ ExceptionGroup::ExceptionGroup(const std::string& message,
     : Error(with_lines(message, exceptions)), exceptions_(std::move(exceptions)) {}
 ExceptionGroup::~ExceptionGroup() = default;
 
-GatherException::GatherException(std::vector<Input> inputs, const std::vector<std::size_t>& order)
-    : ExceptionGroup(summary(inputs), in_order(inputs, order)) {
+GatherException::GatherException(std::vector<Input> inputs, const std::vector<std::size_t>& order,
+                                 const char* call)
+    : ExceptionGroup(summary(inputs, call), in_order(inputs, order)) {
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     Input& input = inputs[i];
     const bool counts = input.first_place == i;

@@ -41,8 +41,10 @@ class ASYNCIO_API GatherException : public ExceptionGroup {
     std::size_t first_place = 0;  ///< index of the first input naming the same task
   };
 
-  /// `order` holds the indices of the failed inputs in the order they failed.
-  GatherException(std::vector<Input> inputs, const std::vector<std::size_t>& order);
+  /// `order` holds the indices of the failed inputs in the order they failed.  `call` is the name
+  /// of what throws it.
+  GatherException(std::vector<Input> inputs, const std::vector<std::size_t>& order,
+                  const char* call = "gather");
   ~GatherException() override;
 
   /// Failures and cancellations by input index.

@@ -1,7 +1,9 @@
 // The first of several answers: take it and drop the rest, or take all as they come.
-// Prints the fastest, what became of the others, and the order in which they would have come.
+// Prints the fastest, what became of the others, the order in which they would have come, which of
+// several things was first, and the first mirror that works.
 #include <chrono>
 #include <iostream>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -34,10 +36,34 @@ void first_of_several() {
   }
 
   std::cout << "as they come:";
-  for (const auto& task : asyncio::as_completed(ask_all())) {
+  for (auto& task : asyncio::as_completed(ask_all())) {
     std::cout << ' ' << asyncio::await(task);
   }
   std::cout << '\n';
+}
+
+void which_of_several() {
+  const auto answer = asyncio::create_task([] { return ask("answer", 2s); });
+  const auto stop = asyncio::create_future<void>();
+  asyncio::call_later(1s, [stop] { stop.set_result(); });
+  // Tasks and futures of any types; the result is a place in the call.
+  switch (asyncio::wait_any(answer, stop)) {
+    case 0:
+      std::cout << "answered: " << answer.result() << '\n';
+      break;
+    case 1:
+      std::cout << "told to stop\n";
+      break;
+  }
+}
+
+void first_that_works() {
+  // The first result counts.  Failures on the way are dropped, and the rest are cancelled.
+  const auto mirror = asyncio::first_success(
+      asyncio::create_task([]() -> std::string { throw std::runtime_error("refused"); }),
+      asyncio::create_task([] { return ask("mirror 2", 2s); }),
+      asyncio::create_task([] { return ask("mirror 3", 1s); }));
+  std::cout << "works: " << mirror << '\n';
 }
 
 int main() {
@@ -45,5 +71,11 @@ int main() {
   asyncio::TestClock clock;
   asyncio::RunOptions options;
   options.clock = &clock;
-  asyncio::run(first_of_several, options);
+  asyncio::run(
+      [] {
+        first_of_several();
+        which_of_several();
+        first_that_works();
+      },
+      options);
 }

@@ -10,6 +10,7 @@ namespace asyncio::detail {
 
 /// Names the tasks, so that a cycle of awaits is found.
 struct TaskSetWaiter : lowlevel::Waiter {
+  /// Requires: `tasks` outlives the wait.
   TaskSetWaiter(const lowlevel::WaitReason& why, const std::vector<TaskControl*>& tasks) noexcept
       : Waiter(why), set{tasks.data(), tasks.size()} {}
 

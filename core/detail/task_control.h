@@ -38,11 +38,10 @@ struct ReadyNode {
   std::uint8_t priority = 2;  ///< index of the queue it waits in; callbacks are ordinary work
 };
 
-/// Told when a task ends, before anything else of its end becomes visible to tasks.
+/// Told when a task ends or a future is set, before anything else of it becomes visible to tasks.
 struct CompletionNode : lowlevel::ListNode {
-  explicit CompletionNode(void (*on_end)(CompletionNode&, TaskControl&)) noexcept
-      : notify(on_end) {}
-  void (*notify)(CompletionNode&, TaskControl&);
+  explicit CompletionNode(void (*on_end)(CompletionNode&) noexcept) noexcept : notify(on_end) {}
+  void (*notify)(CompletionNode&) noexcept;
 };
 
 /// The tasks that one wait is for.

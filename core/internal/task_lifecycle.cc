@@ -180,7 +180,7 @@ namespace {
   tell_of_task(task, end == TaskState::completed ? TaskMoment::completed
                      : end == TaskState::failed  ? TaskMoment::failed
                                                  : TaskMoment::cancelled);
-  while (CompletionNode* node = task.completions.pop_front()) node->notify(*node, task);
+  while (CompletionNode* node = task.completions.pop_front()) node->notify(*node);
   Scope& scope = static_cast<Scope&>(*task.own_scope.parent);
   scope.child_ended(task);
   if (end == TaskState::failed && !task.observed) scope.failed.push_back(task.own_scope);
@@ -273,9 +273,8 @@ namespace {
 struct TaskWaiter : lowlevel::Waiter, CompletionNode {
   explicit TaskWaiter(TaskControl& awaited) noexcept
       : Waiter(reason_of_all),
-        CompletionNode([](CompletionNode& node, TaskControl&) {
-          lowlevel::wake(static_cast<TaskWaiter&>(node));
-        }),
+        CompletionNode(
+            [](CompletionNode& node) noexcept { lowlevel::wake(static_cast<TaskWaiter&>(node)); }),
         target(&awaited) {
     awaited.completions.push_back(*this);
   }

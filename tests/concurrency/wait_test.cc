@@ -146,11 +146,23 @@ TEST_F(WaitTest, UnderATimeoutItLeavesTheTasksRunning) {
   });
 }
 
+TEST_F(WaitTest, OfNothingItReturnsAtOnceAlsoOutsideATask) {
+  for (const auto when :
+       {ReturnWhen::first_completed, ReturnWhen::first_exception, ReturnWhen::all_completed}) {
+    const auto [done, pending] = wait(Tasks{}, when);
+    EXPECT_TRUE(done.empty());
+    EXPECT_TRUE(pending.empty());
+  }
+  run([] {
+    const ExpectNoSuspend none;
+    EXPECT_TRUE(wait(Tasks{}).done.empty());
+  });
+}
+
 TEST_F(WaitTest, MisuseIsAnError) {
   auto early = loop().create_task([] { return 1; });
   EXPECT_THROW(wait(Tasks{early}), NotInTaskError);
   run([&] {
-    EXPECT_THROW(wait(Tasks{}), std::invalid_argument);
     Task<int> self;
     self = create_task([&] {
       EXPECT_THROW(wait(Tasks{early, self}), DeadlockError);
