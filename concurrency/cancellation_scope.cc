@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include <asyncio/core/detail/task_control.h>
 #include <asyncio/core/errors.h>
 #include <asyncio/core/lowlevel/checkpoint.h>
 #include <asyncio/core/lowlevel/loop.h>
@@ -44,6 +45,20 @@ CancellationScope::CancellationScope(ScopeOptions options)
 
 CancellationScope::~CancellationScope() {
   if (owned_ != nullptr) owned_->face = nullptr;
+}
+
+std::optional<TimePoint> current_effective_deadline() {
+  const detail::TaskControl& self = lowlevel::current("current_effective_deadline").control();
+  if (self.cancel_pending) return TimePoint::min();
+  TimePoint earliest = TimePoint::max();
+  for (const detail::ScopeNode* node = self.scope; node != nullptr; node = node->parent) {
+    if (!node->is_task) {
+      const detail::ScopeTimer& deadline = static_cast<const detail::Scope*>(node)->deadline;
+      if (deadline.armed()) earliest = std::min(earliest, deadline.deadline);
+    }
+    if (node->shield) break;
+  }
+  return earliest == TimePoint::max() ? std::nullopt : std::optional{earliest};
 }
 
 CancellationScope* CancellationScope::current() {

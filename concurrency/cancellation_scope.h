@@ -111,6 +111,14 @@ class ASYNCIO_API ASYNCIO_API_STABLE CancellationScope {
   std::uint32_t outer_uncaught_base_ = 0;
 };
 
+/// Returns when the current task will be cancelled at the latest: the earliest deadline of the
+/// scopes around it, as far as no shield keeps it out.  nullopt means never; TimePoint::min() means
+/// that it is being cancelled already.  The limit of a wait_for() is not the task's own deadline
+/// and does not count.
+/// Throws: NotInTaskError.
+/// Cost: O(scopes around it).
+ASYNCIO_API std::optional<TimePoint> current_effective_deadline();
+
 namespace detail {
 
 template <class F>

@@ -108,6 +108,27 @@ SemaphoreStats Semaphore::stats() const noexcept {
   return {acquired_, contended_, available_, max_, waiting_.size()};
 }
 
+// If the permits have been given back by somebody else, there are none to release.
+SemaphorePermit::~SemaphorePermit() {
+  if (semaphore_ != nullptr && permits_ <= semaphore_->max_ - semaphore_->available_) {
+    semaphore_->put_back(permits_);
+  }
+}
+
+void SemaphorePermit::release() {
+  if (Semaphore* const semaphore = std::exchange(semaphore_, nullptr)) semaphore->release(permits_);
+}
+
+SemaphorePermit Semaphore::acquire_permit(int permits) {
+  acquire(permits);
+  return {*this, permits};
+}
+
+std::optional<SemaphorePermit> Semaphore::try_acquire_permit(int permits) {
+  if (!try_acquire(permits)) return std::nullopt;
+  return SemaphorePermit{*this, permits};
+}
+
 Semaphore semaphore(int max) { return Semaphore{max}; }
 
 }  // namespace asyncio

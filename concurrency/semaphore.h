@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <type_traits>
 #include <utility>
 
@@ -19,6 +20,42 @@ struct SemaphoreStats {
   int available = 0;
   int max = 0;
   std::size_t waiting = 0;
+};
+
+class Semaphore;
+
+/// Permits that are given back when this goes.  It can be moved, also to another task, and kept as
+/// long as the semaphore lives.
+/// Threads: the loop's thread.
+class ASYNCIO_API SemaphorePermit {
+ public:
+  SemaphorePermit(SemaphorePermit&& other) noexcept
+      : semaphore_(std::exchange(other.semaphore_, nullptr)), permits_(other.permits_) {}
+  SemaphorePermit& operator=(SemaphorePermit&& other) noexcept {
+    SemaphorePermit old = std::move(*this);
+    semaphore_ = std::exchange(other.semaphore_, nullptr);
+    permits_ = other.permits_;
+    return *this;
+  }
+  ~SemaphorePermit();
+
+  /// Gives the permits back now.  Harmless if it has none.
+  /// Throws: as Semaphore::release(), if somebody else has given them back.
+  void release();
+  /// Lets go of the permits without giving them back; somebody else will release() them.
+  void forget() noexcept { semaphore_ = nullptr; }
+
+  /// How many it holds.
+  int count() const noexcept { return semaphore_ == nullptr ? 0 : permits_; }
+  explicit operator bool() const noexcept { return semaphore_ != nullptr; }
+
+ private:
+  friend class Semaphore;
+  SemaphorePermit(Semaphore& semaphore, int permits) noexcept
+      : semaphore_(&semaphore), permits_(permits) {}
+
+  Semaphore* semaphore_;
+  int permits_;
 };
 
 /// Holds `max` permits, strictly first come, first served: a released permit goes directly to the
@@ -51,6 +88,11 @@ class ASYNCIO_API Semaphore {
   /// Throws: InvalidStateError if more are given back than were taken.
   void release(int permits = 1);
 
+  /// As acquire(), but the permits are in a guard, which gives them back.
+  [[nodiscard]] SemaphorePermit acquire_permit(int permits = 1);
+  /// As try_acquire(); nullopt if it would have to wait.
+  [[nodiscard]] std::optional<SemaphorePermit> try_acquire_permit(int permits = 1);
+
   /// Runs `body` with one permit and returns its result.
   template <class F>
   auto with(F&& body) -> std::invoke_result_t<F&>;
@@ -65,6 +107,7 @@ class ASYNCIO_API Semaphore {
   void change_max(int max);
 
  private:
+  friend class SemaphorePermit;
   struct Request;
 
   void check(const char* call, int permits) const;
@@ -92,22 +135,13 @@ class ASYNCIO_API CapacityLimiter : public Semaphore {
 
 template <class F>
 auto Semaphore::with(F&& body) -> std::invoke_result_t<F&> {
-  acquire();
-  struct OnUnwind {
-    Semaphore* semaphore;
-    // If the body gave the permit back itself, there is none to release.
-    ~OnUnwind() {
-      if (semaphore != nullptr && semaphore->available_ < semaphore->max_) semaphore->put_back(1);
-    }
-  } guard{this};
+  SemaphorePermit permit = acquire_permit();
   if constexpr (std::is_void_v<std::invoke_result_t<F&>>) {
     std::invoke(body);
-    guard.semaphore = nullptr;
-    release();
+    permit.release();
   } else {
     decltype(auto) result = std::invoke(body);
-    guard.semaphore = nullptr;
-    release();
+    permit.release();
     return static_cast<std::invoke_result_t<F&>>(std::forward<decltype(result)>(result));
   }
 }

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <iostream>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <asyncio/asyncio.h>
@@ -41,6 +42,11 @@ int main() {
     std::cout << "two of three taken: " << (gate.try_acquire() ? "one more" : "none") << ", then "
               << (gate.try_acquire() ? "one more" : "none") << '\n';
     gate.release(3);
+
+    // A guard of permits can be moved into the task that needs them.
+    auto permit = gate.acquire_permit(3);
+    asyncio::await(asyncio::create_task([permit = std::move(permit)] { request(21); }));
+    std::cout << "with a guard: " << gate.available() << " of " << gate.max() << " are back\n";
 
     // A permit given back that was not taken is an error, not a fourth permit.
     try {

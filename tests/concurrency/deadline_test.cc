@@ -161,6 +161,47 @@ TEST_F(DeadlineTest, IsCancelledOfTwoThatHavePassedLeavesTheReportToTheOuter) {
 
 // ---- Moving it ----------------------------------------------------------------------------------
 
+TEST_F(DeadlineTest, TheEffectiveOneIsTheEarliestAround) {
+  run([&] {
+    EXPECT_EQ(std::nullopt, current_effective_deadline());
+    timeout(2s, [&] {
+      const auto outer = clock.now() + 2s;
+      EXPECT_EQ(outer, current_effective_deadline());
+      timeout(3s, [&] { EXPECT_EQ(outer, current_effective_deadline()); });
+      timeout(1s, [&] {
+        EXPECT_EQ(clock.now() + 1s, current_effective_deadline());
+        await(create_task([&] {
+          EXPECT_EQ(clock.now() + 1s, current_effective_deadline()) << "a task's scopes count";
+        }));
+      });
+      shield([&] { EXPECT_EQ(std::nullopt, current_effective_deadline()); });
+      shield_for(3s, [&] { EXPECT_EQ(clock.now() + 3s, current_effective_deadline()); });
+      CancellationScope::current()->set_deadline(std::nullopt);
+      EXPECT_EQ(std::nullopt, current_effective_deadline());
+    });
+  });
+}
+
+TEST_F(DeadlineTest, TheEffectiveOneOfACancelledTaskHasPassed) {
+  run([] {
+    CancellationScope::try_run([](CancellationScope& scope) {
+      scope.cancel();
+      EXPECT_EQ(TimePoint::min(), current_effective_deadline());
+      shield([] { EXPECT_EQ(std::nullopt, current_effective_deadline()); });
+    });
+    bool refused = false;
+    call_soon([&] {
+      try {
+        current_effective_deadline();
+      } catch (const NotInTaskError&) {
+        refused = true;
+      }
+    });
+    settle();
+    EXPECT_TRUE(refused);
+  });
+}
+
 TEST_F(DeadlineTest, C43_MovedIntoThePastItIsDeliveredAtTheNextCheckpoint) {
   run([&] {
     CancellationScope scope{{.timeout = 1h}};

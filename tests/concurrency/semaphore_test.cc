@@ -232,6 +232,73 @@ TEST_F(SemaphoreTest, P7_ABodyThatReleasesByItselfMakesTheGuardOverRelease) {
   });
 }
 
+TEST_F(SemaphoreTest, P7_APermitIsGivenBackByWhoHasItLast) {
+  run([] {
+    Semaphore gate{3};
+    {
+      SemaphorePermit permit = gate.acquire_permit(2);
+      EXPECT_TRUE(permit);
+      EXPECT_EQ(2, permit.count());
+      EXPECT_EQ(1, gate.available());
+      auto task = create_task([permit = std::move(permit)] { sleep(1s); });
+      EXPECT_FALSE(permit);
+      EXPECT_EQ(0, permit.count());
+      permit.release();
+      EXPECT_EQ(1, gate.available()) << "one that holds nothing gives nothing back";
+      await(task);
+      EXPECT_EQ(3, gate.available());
+    }
+    EXPECT_EQ(3, gate.available());
+
+    SemaphorePermit kept = gate.acquire_permit();
+    kept = gate.acquire_permit(2);
+    EXPECT_EQ(1, gate.available()) << "the one that is overwritten comes back";
+    kept.release();
+    EXPECT_EQ(3, gate.available());
+    kept.release();
+    EXPECT_EQ(3, gate.available());
+  });
+}
+
+TEST_F(SemaphoreTest, P7_APermitComesBackHoweverItsTaskEnds) {
+  run([] {
+    Semaphore gate{1};
+    auto task = create_task([&] {
+      const SemaphorePermit permit = gate.acquire_permit();
+      sleep_forever();
+    });
+    settle();
+    EXPECT_EQ(std::nullopt, gate.try_acquire_permit());
+    auto waiting = create_task([&] { const SemaphorePermit permit = gate.acquire_permit(); });
+    settle();
+    EXPECT_EQ(1u, gate.waiting_count());
+    task.cancel();
+    await(waiting);
+    EXPECT_EQ(1, gate.available());
+    EXPECT_TRUE(gate.try_acquire_permit());
+    EXPECT_EQ(1, gate.available());
+  });
+}
+
+TEST_F(SemaphoreTest, P7_APermitThatSomebodyElseGaveBackIsNotGivenBackAgain) {
+  run([] {
+    Semaphore gate{1};
+    {
+      const SemaphorePermit permit = gate.acquire_permit();
+      gate.release();
+    }
+    EXPECT_EQ(1, gate.available());
+    SemaphorePermit permit = gate.acquire_permit();
+    gate.release();
+    EXPECT_THROW(permit.release(), InvalidStateError);
+    SemaphorePermit forgotten = gate.acquire_permit();
+    forgotten.forget();
+    EXPECT_FALSE(forgotten);
+    EXPECT_EQ(0, gate.available());
+    gate.release();
+  });
+}
+
 TEST_F(SemaphoreTest, P8_MoreThanThereEverAreIsAnError) {
   run([] {
     Semaphore gate{3};
