@@ -6,6 +6,7 @@
 #include <asyncio/backends/any_loop.h>
 #include <asyncio/concurrency/barrier.h>
 #include <asyncio/concurrency/cancellation_scope.h>
+#include <asyncio/concurrency/channel.h>
 #include <asyncio/concurrency/condition.h>
 #include <asyncio/concurrency/coroutine.h>
 #include <asyncio/concurrency/event.h>
