@@ -19,6 +19,7 @@
 #include <asyncio/concurrency/rw_lock.h>
 #include <asyncio/concurrency/semaphore.h>
 #include <asyncio/concurrency/task_group.h>
+#include <asyncio/concurrency/task_status.h>
 #include <asyncio/concurrency/timeout.h>
 #include <asyncio/concurrency/wait.h>
 #include <asyncio/concurrency/wait_for.h>

@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include <asyncio/concurrency/task_status.h>
 #include <asyncio/core/detail/scope.h>
 #include <asyncio/core/detail/slot.h>
 #include <asyncio/core/export.h>
@@ -85,7 +86,21 @@ class ASYNCIO_API ASYNCIO_API_STABLE TaskGroup {
     return detail::spawn(*scope_, std::forward<F>(body), options);
   }
 
-  /// Joins every child, even those spawned meanwhile, and closes the group.
+  /// Starts a task in the group and waits until it says that it is ready, with
+  /// `status.started(value)`; returns that value.  The task goes on as any other child.
+  ///
+  /// `body` takes a TaskStatus<T>; what it returns is dropped:
+  /// `const int port = group.start<int>([](TaskStatus<int> status) { ... });`
+  /// Suspends: always.
+  /// Cancels: the task is cancelled and joined, then Cancelled goes on.
+  /// Throws: what the task threw before it was ready, which is no failure of the group then;
+  /// InvalidStateError if it returned without a call of started(), and as spawn();
+  /// TaskCancelledException if it ended cancelled before; NotInTaskError.
+  template <class T = void, std::invocable<TaskStatus<T>> F>
+  T start(F&& body, std::string_view name = {});
+
+  /// Joins every child, even those spawned meanwhile, and closes the group.  When only children in
+  /// the background are left, cancels them first.
   /// Suspends: unless no child is alive.
   /// Cancels: the children are cancelled and joined first; a child's real failure wins over the
   /// cancel, which stays pending.
@@ -121,6 +136,19 @@ class ASYNCIO_API ASYNCIO_API_STABLE TaskGroup {
 
   std::unique_ptr<detail::GroupScope> scope_;
 };
+
+template <class T, std::invocable<TaskStatus<T>> F>
+T TaskGroup::start(F&& body, std::string_view name) {
+  const Future<T> ready = create_future<T>();
+  const AnyTask child = spawn(
+      [ready, body = std::decay_t<F>(std::forward<F>(body))]() mutable {
+        detail::run_until_ended(ready, body);
+      },
+      name);
+  detail::wait_until_started(ready.state(), child.control());
+  ready.state().check_result();
+  return ready.state().value.take();
+}
 
 template <class F>
 auto TaskGroup::run(F&& body) -> std::invoke_result_t<F&, TaskGroup&> {

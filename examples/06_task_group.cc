@@ -1,5 +1,6 @@
 // TaskGroup: tasks that live and die together.
-// Prints the sum of three results, how one failure ends the others, and two failures in one group.
+// Prints the sum of three results, how one failure ends the others, two failures in one group, and
+// a server that says when it is ready.
 #include <chrono>
 #include <iostream>
 #include <stdexcept>
@@ -58,10 +59,27 @@ void as_an_object() {
   }
 }
 
+void started() {
+  asyncio::TaskGroup::run([](asyncio::TaskGroup& group) {
+    // Returns when the task says that it is ready; the task goes on.
+    const int port = group.start<int>([](asyncio::TaskStatus<int> status) {
+      asyncio::sleep(1ms);   // binds and listens
+      status.started(8080);  // what it throws before this comes out of start()
+      asyncio::sleep(1ms);   // serves
+      std::cout << "served\n";
+    });
+    std::cout << "listening on " << port << '\n';
+
+    // Keeps no group waiting: it is cancelled when all others have ended.
+    group.spawn([] { asyncio::sleep_forever(); }, {.name = "heartbeat", .background = true});
+  });
+}
+
 int main() {
   asyncio::run([] {
     all_goes_well();
     one_fails();
     as_an_object();
+    started();
   });
 }
