@@ -50,6 +50,22 @@ Told told_next() {
   return {};
 }
 
+/// The same as wait_to_be_told(), and notes in `second` what the next call tells after the cleanup
+/// and whatever `meanwhile` does.
+template <class F>
+void wait_to_be_told_twice(Told& first, Told& second, Duration cleanup, F&& meanwhile) {
+  try {
+    wait_to_be_told(first, cleanup);
+  } catch (const Cancelled&) {
+    meanwhile();
+    second = told_next();
+    throw;
+  }
+}
+void wait_to_be_told_twice(Told& first, Told& second, Duration cleanup) {
+  wait_to_be_told_twice(first, second, cleanup, [] {});
+}
+
 /// What somebody is told who awaits a task that ended cancelled.
 Told told_by(const AnyTask& task) {
   try {
@@ -89,12 +105,7 @@ TEST_F(FirstReasonTest, HandThenDeadlineInTheCleanupIsTheHand) {
     Told second;
     EXPECT_FALSE(scope.enter([&] {
       scope.cancel("by hand");
-      try {
-        wait_to_be_told(first, 2s);
-      } catch (const Cancelled&) {
-        second = told_next();
-        throw;
-      }
+      wait_to_be_told_twice(first, second, 2s);
     }));
     EXPECT_EQ(by_hand, first);
     EXPECT_EQ(by_hand, second);
@@ -179,15 +190,8 @@ TEST_F(FirstReasonTest, DeadlineThenHandIsTheDeadline) {
     CancellationScope scope{{.timeout = 1s}};
     Told first;
     Told second;
-    EXPECT_FALSE(scope.enter([&] {
-      try {
-        wait_to_be_told(first, 1s);
-      } catch (const Cancelled&) {
-        scope.cancel("by hand");
-        second = told_next();
-        throw;
-      }
-    }));
+    EXPECT_FALSE(scope.enter(
+        [&] { wait_to_be_told_twice(first, second, 1s, [&] { scope.cancel("by hand"); }); }));
     EXPECT_EQ(by_deadline, first);
     EXPECT_EQ(by_deadline, second);
     EXPECT_TRUE(scope.expired());
@@ -213,14 +217,7 @@ TEST_F(FirstReasonTest, OuterHandThenInnerDeadlineIsTheOuterHand) {
     EXPECT_EQ(by_hand, told_by_throw([&] {
                 CancellationScope::run([&](CancellationScope& outer) {
                   outer.cancel("by hand");
-                  timeout(1s, [&] {
-                    try {
-                      wait_to_be_told(first, 2s);
-                    } catch (const Cancelled&) {
-                      second = told_next();
-                      throw;
-                    }
-                  });
+                  timeout(1s, [&] { wait_to_be_told_twice(first, second, 2s); });
                 });
               }));
     EXPECT_EQ(by_hand, first);
@@ -256,12 +253,7 @@ TEST_F(FirstReasonTest, InnerHandThenOuterDeadlineIsTheInnerHandInsideAndTheDead
                   CancellationScope::run([&](CancellationScope& inner) {
                     inner.cancel("by hand");
                     Told first;
-                    try {
-                      wait_to_be_told(first, 2s);
-                    } catch (const Cancelled&) {
-                      second = told_next();
-                      throw;
-                    }
+                    wait_to_be_told_twice(first, second, 2s);
                   });
                 });
               }));
@@ -276,14 +268,7 @@ TEST_F(FirstReasonTest, ScopesCancelThenTheTasksOwnIsTheScopes) {
     Told second;
     Told awaited;
     EXPECT_FALSE(scope.enter([&] {
-      auto task = create_task([&] {
-        try {
-          wait_to_be_told(first, 1s);
-        } catch (const Cancelled&) {
-          second = told_next();
-          throw;
-        }
-      });
+      auto task = create_task([&] { wait_to_be_told_twice(first, second, 1s); });
       let_all_start();
       scope.cancel("by hand");
       task.cancel("too late");
@@ -318,16 +303,8 @@ TEST_F(FirstReasonTest, TheTasksOwnCancelThenADeadlineInsideIsTheTasks) {
   run([&] {
     Told first;
     Told second;
-    auto task = create_task([&] {
-      timeout(1s, [&] {
-        try {
-          wait_to_be_told(first, 2s);
-        } catch (const Cancelled&) {
-          second = told_next();
-          throw;
-        }
-      });
-    });
+    auto task =
+        create_task([&] { timeout(1s, [&] { wait_to_be_told_twice(first, second, 2s); }); });
     let_all_start();
     task.cancel("by hand");
     EXPECT_EQ(by_hand, told_by(task));
@@ -339,16 +316,7 @@ TEST_F(FirstReasonTest, TheTasksOwnCancelThenADeadlineInsideIsTheTasks) {
 TEST_F(FirstReasonTest, ShutdownThenADeadlineInsideIsTheShutdown) {
   Told first;
   Told second;
-  const auto leftover = [&] {
-    timeout(1s, [&] {
-      try {
-        wait_to_be_told(first, 2s);
-      } catch (const Cancelled&) {
-        second = told_next();
-        throw;
-      }
-    });
-  };
+  const auto leftover = [&] { timeout(1s, [&] { wait_to_be_told_twice(first, second, 2s); }); };
   run([&] {
     create_task(leftover);
     let_all_start();
@@ -406,13 +374,7 @@ TEST_F(FirstReasonTest, GroupThatFailedThenItsDeadlineHasFailed) {
                    CancellationScope& scope = *CancellationScope::current();
                    scope.set_deadline(clock.now() + 1s);
                    group.spawn([] { throw std::runtime_error("broken"); });
-                   try {
-                     wait_to_be_told(first, 2s);
-                   } catch (const Cancelled&) {
-                     second = told_next();
-                     expired = scope.expired();
-                     throw;
-                   }
+                   wait_to_be_told_twice(first, second, 2s, [&] { expired = scope.expired(); });
                  }),
                  ExceptionGroup);
     EXPECT_EQ(CancelReason::sibling_failed, first.reason);
@@ -434,14 +396,7 @@ TEST_F(FirstReasonTest, GroupsDeadlineThenAFailureInACleanupKeepsTheDeadlineForT
                        throw std::runtime_error("broken");
                      }
                    });
-                   group.spawn([&] {
-                     try {
-                       wait_to_be_told(other, 1s);
-                     } catch (const Cancelled&) {
-                       next = told_next();
-                       throw;
-                     }
-                   });
+                   group.spawn([&] { wait_to_be_told_twice(other, next, 1s); });
                    sleep(1h);
                  }),
                  ExceptionGroup);
