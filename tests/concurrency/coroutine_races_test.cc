@@ -1,6 +1,7 @@
 // The bridge to coroutines where two things meet: completions, cancels, threads and ends.
 #include <cstddef>
 #include <cstdint>
+#include <cstdlib>
 #include <memory>
 #include <optional>
 #include <stdexcept>
@@ -135,22 +136,6 @@ TEST_F(CoroutineRacesTest, S33_WhileItIsWaitedForAnotherThreadMayComeAndNoLonger
   later.complete(7);
   while (!task.is_done()) loop().run_ready();
   EXPECT_FALSE(loop().run_ready());
-}
-
-TEST_F(CoroutineRacesTest, CompletedWhenItsLoopIsGoneItDoesNothing) {
-  Manual later;
-  int told = 0;
-  {
-    EventLoop loop{make_backend("auto"), {.clock = &clock, .shutdown_grace = 1s}};
-    loop.set_exception_handler([&](const ExceptionContext&) { ++told; });
-    loop.run([&] {
-      create_task([&] { await(later); });
-      yield();
-    });
-    EXPECT_EQ(1, told) << "the task is given up, because it waits for what cannot be stopped";
-  }
-  ASSERT_TRUE(later.is_awaited());
-  later.complete(7);
 }
 
 // ---- A cancel in between ------------------------------------------------------------------------
@@ -347,7 +332,32 @@ TEST_F(CoroutineRacesTest, OneThatAwaitsInALoopIsResumedOnceForEach) {
   });
 }
 
+// ---- In a process of its own --------------------------------------------------------------------
+
 class CoroutineDeathTest : public LoopTest {};
+
+[[noreturn]] void complete_when_the_loop_is_gone() {
+  Manual later;
+  int told = 0;
+  {
+    TestClock clock;
+    EventLoop loop{make_backend("auto"), {.clock = &clock, .shutdown_grace = 1s}};
+    loop.set_exception_handler([&](const ExceptionContext&) { ++told; });
+    loop.run([&] {
+      create_task([&] { await(later); });
+      yield();
+    });
+  }
+  if (told != 1 || !later.is_awaited()) std::_Exit(1);
+  later.complete(7);
+  std::_Exit(0);
+}
+
+// The task is given up, because it waits for what cannot be stopped, and is leaked with all it
+// holds.
+TEST_F(CoroutineDeathTest, CompletedWhenItsLoopIsGoneItDoesNothing) {
+  EXPECT_EXIT(complete_when_the_loop_is_gone(), testing::ExitedWithCode(0), "");
+}
 
 TEST_F(CoroutineDeathTest, AStopThatThrowsEndsTheProcess) {
   struct Throwing : Manual {
