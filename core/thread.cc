@@ -1,6 +1,9 @@
 #include <asyncio/core/thread.h>
 
+#include <algorithm>
+#include <cstddef>
 #include <memory>
+#include <thread>
 #include <utility>
 
 #include <asyncio/core/detail/thread_context.h>
@@ -53,23 +56,32 @@ struct DonePost : Post {
 
 }  // namespace
 
-void run_on_thread(UniqueFunction<void()> work, bool wait_to_the_end) {
+const lowlevel::ThreadLane& common_lane() noexcept {
+  // As Python's default executor: blocking calls mostly wait, so more than there are cores.
+  static const lowlevel::ThreadLane lane{
+      std::min<std::size_t>(32, std::thread::hardware_concurrency() + 4)};
+  return lane;
+}
+
+void run_on_thread(const lowlevel::ThreadLane& lane, UniqueFunction<void()> work,
+                   bool wait_to_the_end) {
   lowlevel::CurrentTask self = lowlevel::enter("to_thread");
   const Rooms& rooms = self.control().scheduler->rooms();
   ContextBase* const context = self.control().context.get();
   auto wait = std::make_shared<ThreadWait>();
   auto done = std::make_unique<DonePost>(wait, rooms.shared);
   // The loop's side of the inbox outlives every loop; a closed one refuses the post.
-  rooms.workers.start([work = std::move(work), inbox = &rooms.shared.inbox, done = std::move(done),
+  rooms.workers.start(lane,
+                      [work = std::move(work), inbox = &rooms.shared.inbox, done = std::move(done),
                        context = context == nullptr ? nullptr : context->inherit_alone(),
                        id = rooms.tasks.next_id()]() mutable {
-    {
-      const ThreadContext inherited{std::move(context), id};
-      work();
-      work = nullptr;
-    }
-    if (inbox->push(*done)) static_cast<void>(done.release());
-  });
+                        {
+                          const ThreadContext inherited{std::move(context), id};
+                          work();
+                          work = nullptr;
+                        }
+                        if (inbox->push(*done)) static_cast<void>(done.release());
+                      });
   ThreadPlace place{*wait};
   place.cancellable = !wait_to_the_end;
   if (rooms.workers.waiting().wait(self, place) == Wake::broken) {

@@ -70,6 +70,30 @@ TEST_F(ThreadTest, RunsElsewhereWhileOtherTasksGoOn) {
   });
 }
 
+TEST_F(ThreadTest, CallsThatHangHoldUpNoneButThoseOfTheirLane) {
+  static constexpr lowlevel::ThreadLane narrow{2};
+  run([] {
+    Gate gate;
+    std::atomic<int> begun = 0;
+    std::vector<Task<int>> hung;
+    for (int i = 0; i < 3; ++i) {
+      hung.push_back(create_task([&, i] {
+        return to_thread(narrow, [&, i] {
+          ++begun;
+          gate.wait();
+          return i;
+        });
+      }));
+    }
+    while (begun < 2) yield();
+    EXPECT_EQ(7, to_thread([] { return 7; })) << "the others have threads of their own";
+    EXPECT_EQ(2, begun) << "the lane has two";
+    gate.open();
+    for (int i = 0; i < 3; ++i) EXPECT_EQ(i, await(hung[static_cast<std::size_t>(i)]));
+    EXPECT_EQ(8, to_thread(narrow, abandon, [] { return 8; }));
+  });
+}
+
 TEST_F(ThreadTest, GivesBackEveryKindOfResult) {
   run([] {
     EXPECT_EQ(5, to_thread([] { return 5; }));

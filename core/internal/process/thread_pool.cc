@@ -1,6 +1,5 @@
 #include <asyncio/core/internal/process/thread_pool.h>
 
-#include <algorithm>
 #include <system_error>
 #include <utility>
 
@@ -24,11 +23,6 @@ class Blocked {
 
 }  // namespace
 
-std::size_t ThreadPool::most_threads() noexcept {
-  // As Python's default executor: blocking calls mostly wait, so more than there are cores.
-  return std::min<std::size_t>(32, std::thread::hardware_concurrency() + 4);
-}
-
 void ThreadPool::work(const std::shared_ptr<State>& state, const std::shared_ptr<bool>& busy) {
   std::unique_lock lock{state->mutex};
   for (;;) {
@@ -49,7 +43,7 @@ void ThreadPool::work(const std::shared_ptr<State>& state, const std::shared_ptr
 
 void ThreadPool::submit(UniqueFunction<void()> job) {
   const std::lock_guard lock{state_->mutex};
-  if (state_->idle <= state_->jobs.size() && workers_.size() < most_threads()) {
+  if (state_->idle <= state_->jobs.size() && workers_.size() < most_threads_) {
     // Without a wish, it blocks what the loop's thread blocks, and so does what a job starts: a
     // program with all signals blocked could not be ended.
     try {

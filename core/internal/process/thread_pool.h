@@ -18,7 +18,8 @@ namespace asyncio::detail {
 class ThreadPool {
  public:
   /// The threads block these signals, beside those that the thread which starts them blocks.
-  explicit ThreadPool(const sigset_t& blocked) noexcept : blocked_(blocked) {}
+  ThreadPool(std::size_t most_threads, const sigset_t& blocked) noexcept
+      : most_threads_(most_threads), blocked_(blocked) {}
   /// Joins the idle threads.  One that is still busy has been abandoned by its task: it goes on by
   /// itself and ends with its job.
   ~ThreadPool();
@@ -28,8 +29,6 @@ class ThreadPool {
   /// Runs `job`, which must not throw, on one of the threads, first in, first out.
   /// Throws: std::system_error if no thread at all can be started.
   void submit(UniqueFunction<void()> job);
-
-  static std::size_t most_threads() noexcept;
 
  private:
   /// Shared with the threads, which may outlive the pool.
@@ -47,6 +46,7 @@ class ThreadPool {
 
   static void work(const std::shared_ptr<State>& state, const std::shared_ptr<bool>& busy);
 
+  const std::size_t most_threads_;
   const sigset_t blocked_;
   std::shared_ptr<State> state_ = std::make_shared<State>();
   std::vector<Worker> workers_;

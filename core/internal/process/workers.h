@@ -4,9 +4,11 @@
 #include <csignal>
 #include <cstddef>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include <asyncio/core/internal/process/thread_pool.h>
+#include <asyncio/core/lowlevel/thread_lane.h>
 #include <asyncio/core/lowlevel/wait_queue.h>
 #include <asyncio/core/unique_function.h>
 
@@ -20,11 +22,10 @@ class Workers {
   Workers(const Workers&) = delete;
   Workers& operator=(const Workers&) = delete;
 
-  /// Runs `job`, which must not throw, on a thread.  The job counts until job_is_done().
+  /// Runs `job`, which must not throw, on a thread of `lane`.  It counts until job_is_done().
   /// Throws: std::system_error if no thread can be started.
-  void start(UniqueFunction<void()> job) {
-    if (pool_ == nullptr) pool_ = std::make_unique<ThreadPool>(blocked_signals_);
-    pool_->submit(std::move(job));
+  void start(const lowlevel::ThreadLane& lane, UniqueFunction<void()> job) {
+    pool_of(lane).submit(std::move(job));
     ++jobs_;
   }
   void job_is_done() noexcept { --jobs_; }
@@ -35,19 +36,33 @@ class Workers {
   lowlevel::WaitQueue& waiting() noexcept { return waiting_; }
 
   /// To be called in the child of a fork.  The threads stayed with the parent, so tasks that wait
-  /// for one are woken with Wake::broken.  The pool is leaked, because a thread may have held its
+  /// for one are woken with Wake::broken.  The pools are leaked, because a thread may have held a
   /// lock.
   void after_fork() noexcept {
-    static_cast<void>(pool_.release());
+    for (Pool& pool : pools_) static_cast<void>(pool.threads.release());
+    pools_.clear();
     jobs_ = 0;
     waiting_.wake_all(lowlevel::Wake::broken);
   }
   /// To be called when the loop ends: joins the threads that are idle.
-  void end() noexcept { pool_.reset(); }
+  void end() noexcept { pools_.clear(); }
 
  private:
+  struct Pool {
+    const lowlevel::ThreadLane* lane;
+    std::unique_ptr<ThreadPool> threads;
+  };
+
+  ThreadPool& pool_of(const lowlevel::ThreadLane& lane) {
+    for (Pool& pool : pools_) {
+      if (pool.lane == &lane) return *pool.threads;
+    }
+    pools_.push_back({&lane, std::make_unique<ThreadPool>(lane.most_threads(), blocked_signals_)});
+    return *pools_.back().threads;
+  }
+
   sigset_t blocked_signals_;
-  std::unique_ptr<ThreadPool> pool_;
+  std::vector<Pool> pools_;  ///< lanes are few
   std::size_t jobs_ = 0;
   lowlevel::WaitQueue waiting_;
 };
