@@ -6,7 +6,9 @@
 namespace asyncio {
 namespace {
 
-bool wait_for_fd(int fd, detail::Direction direction, const Duration* timeout, const char* call) {
+using lowlevel::Direction;
+
+bool wait_for_fd(int fd, Direction direction, const Duration* timeout, const char* call) {
   const lowlevel::CurrentTask self = lowlevel::enter(call);
   detail::Reactor& reactor = self.control().scheduler->reactor();
   if (timeout == nullptr) {
@@ -20,9 +22,9 @@ bool wait_for_fd(int fd, detail::Direction direction, const Duration* timeout, c
 
 }  // namespace
 
-void wait_readable(int fd) { wait_for_fd(fd, detail::Direction::read, nullptr, "wait_readable"); }
+void wait_readable(int fd) { wait_for_fd(fd, Direction::read, nullptr, "wait_readable"); }
 
-void wait_writable(int fd) { wait_for_fd(fd, detail::Direction::write, nullptr, "wait_writable"); }
+void wait_writable(int fd) { wait_for_fd(fd, Direction::write, nullptr, "wait_writable"); }
 
 bool detail::wait_readable_for(int fd, Duration timeout) {
   return wait_for_fd(fd, Direction::read, &timeout, "wait_readable");
@@ -39,7 +41,7 @@ void notify_closing(int fd) {
         "notify_closing needs a running event loop; where none runs, no task waits: just "
         "close(fd)");
   }
-  scheduler->reactor().descriptors().notify_closing(fd);
+  scheduler->reactor().notify_closing(fd);
 }
 
 }  // namespace asyncio

@@ -61,6 +61,10 @@ bool LoopRef::is_running_here() const noexcept {
   return detail::Scheduler::current() == scheduler_ && inbox_->is_open(epoch_);
 }
 
+bool LoopRef::is_reachable() const noexcept {
+  return inbox_->on_owners_thread() && inbox_->is_open(epoch_);
+}
+
 TimePoint LoopRef::now() const noexcept { return detail::now_of(*scheduler_); }
 
 void LoopRef::call_soon(UniqueFunction<void()> callback) const {

@@ -28,10 +28,12 @@ ASYNCIO_API LoopSlotValue& loop_slot(const void* key, std::unique_ptr<LoopSlotVa
 
 namespace asyncio::lowlevel {
 
+class OwnedDescriptor;
+
 /// A loop, as known to an object that was made on it and may outlive it.
 ///
-/// Threads: check() and is_running_here() may be called from any thread.  Everything else belongs
-/// to the loop's thread, and requires that check() has passed.
+/// Threads: check() and the two questions may be asked on any thread.  Everything else belongs to
+/// the loop's thread, and requires that check() has passed.
 class ASYNCIO_API LoopRef {
  public:
   /// Refers to the loop that runs on this thread.  `call` names the caller.
@@ -44,6 +46,8 @@ class ASYNCIO_API LoopRef {
   void check(const char* call, const char* what) const;
   /// Is it the loop that runs on this thread?
   bool is_running_here() const noexcept;
+  /// Is it a loop of this thread, and not gone?  It need not run.
+  bool is_reachable() const noexcept;
 
   /// Its time: real, or virtual in tests.
   TimePoint now() const noexcept;
@@ -53,6 +57,8 @@ class ASYNCIO_API LoopRef {
   void report(const std::string& message, const std::exception_ptr& exception) const noexcept;
 
  private:
+  friend class OwnedDescriptor;
+
   detail::Scheduler* scheduler_;
   detail::Inbox* inbox_;  ///< is never freed, so it can tell when the loop is gone
   std::uint64_t epoch_;

@@ -16,6 +16,7 @@
 #include <asyncio/asyncio.h>
 #include <asyncio/core/internal/reactor/reactor.h>
 #include <asyncio/core/internal/rooms.h>
+#include <asyncio/core/lowlevel/descriptor.h>
 #include <asyncio/tests/support/loop_test.h>
 #include <asyncio/tests/support/socket_pair.h>
 
@@ -255,6 +256,40 @@ TEST_F(ReactorTest, NotifyClosingEndsTheRegistration) {
     const int asked = script.times_asked(fd);
     notify_closing(fd);
     EXPECT_EQ(asked, script.times_asked(fd)) << "there was nothing left to end";
+  });
+}
+
+// ---- What somebody owns -------------------------------------------------------------------------
+
+TEST_F(ReactorTest, AnOwnerLooksAtNothingWhicheverTaskWaits) {
+  int pipe[2] = {-1, -1};
+  ASSERT_EQ(0, ::pipe(pipe));
+  loop->run([&] {
+    lowlevel::OwnedDescriptor owned{pipe[0], "the test"};
+    const auto wait = [&] {
+      script.ready[pipe[0]] = Interest::read;
+      owned.wait(lowlevel::enter("the test"), lowlevel::Direction::read, "the test");
+      script.ready.erase(pipe[0]);
+    };
+    for (int i = 0; i < 5; ++i) await(create_task(wait));
+    EXPECT_EQ(1, script.times_asked(pipe[0]));
+    loop->rooms().reactor.descriptors().note_rebuild();
+    wait();
+    EXPECT_EQ(1, script.times_asked(pipe[0])) << "a new kernel object watches it already";
+    EXPECT_FALSE(loop->rooms().reactor.descriptors().verify_waits()) << "nothing is to be checked";
+    owned.close();
+    EXPECT_EQ(2, script.times_asked(pipe[0]));
+    EXPECT_FALSE(script.watched.contains(pipe[0]));
+  });
+  ::close(pipe[1]);
+}
+
+TEST_F(ReactorTest, TakingOverANumberNobodyUsedAsksNothing) {
+  loop->run([&] {
+    lowlevel::OwnedDescriptor owned{::dup(fd), "the test"};
+    const int number = owned.fd();
+    owned.close();
+    EXPECT_EQ(0, script.times_asked(number));
   });
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <iterator>
 #include <string>
 #include <utility>
 
@@ -30,8 +31,12 @@ std::string fd_text(const char* call, int fd) {
 }  // namespace
 
 struct DescriptorTable::FdWaiter : lowlevel::Waiter {
-  FdWaiter(DescriptorTable& owner, int descriptor, Direction which) noexcept
-      : Waiter(reasons[static_cast<int>(which)]), table(owner), fd(descriptor), direction(which) {}
+  FdWaiter(DescriptorTable& watching, int descriptor, Direction which, bool as_owner) noexcept
+      : Waiter(reasons[static_cast<int>(which)]),
+        table(watching),
+        fd(descriptor),
+        direction(which),
+        of_owner(as_owner) {}
 
   static bool abort(Waiter& waiter) noexcept {
     auto& self = static_cast<FdWaiter&>(waiter);
@@ -49,6 +54,7 @@ struct DescriptorTable::FdWaiter : lowlevel::Waiter {
   DescriptorTable& table;
   int fd;
   Direction direction;
+  bool of_owner;
   bool dead = false;  ///< broken because the descriptor was found closed, not by notify_closing
 };
 
@@ -71,6 +77,37 @@ inline void DescriptorTable::trust(int fd) {
   entry.unverified = true;
 }
 
+DescriptorTable::Entry& DescriptorTable::make_entry_of(int fd) {
+  if (!has(fd)) {
+    entries_.resize(std::max<std::size_t>(static_cast<std::size_t>(fd) + 1, entries_.size() * 2));
+  }
+  return entry_of(fd);
+}
+
+bool DescriptorTable::is_owner_waiting(const Entry& entry) noexcept {
+  return std::any_of(std::begin(entry.waiter), std::end(entry.waiter),
+                     [](const FdWaiter* waiter) { return waiter != nullptr && waiter->of_owner; });
+}
+
+void DescriptorTable::throw_busy(int fd, const lowlevel::Waiter& waiter, const char* call) const {
+  throw BusyError(fd_text(call, fd) + ": task '" + waiter.task->display_name() +
+                  "' already waits for that; one task at a time may wait on a descriptor in one "
+                  "direction");
+}
+
+bool DescriptorTable::register_for(int fd, Interest wanted, const char* call) {
+  const int error = watch(fd, wanted);
+  if (error != 0 && error != EPERM) {
+    backend_.watch(fd, Interest::none);
+    forget(fd);
+    throw FdError(fd_text(call, fd) + ": " + std::strerror(error), error);
+  }
+  Entry& entry = entry_of(fd);
+  entry.registered = error == 0 ? wanted : Interest::none;
+  entry.unclaimed = 0;
+  return error == 0;
+}
+
 bool DescriptorTable::look_afresh(const TaskControl& self, int fd, Direction direction,
                                   const char* call) {
   struct stat info {};
@@ -85,18 +122,11 @@ bool DescriptorTable::look_afresh(const TaskControl& self, int fd, Direction dir
                       "closing one that may be waited on",
                   error);
   }
-  if (!has(fd)) {
-    entries_.resize(std::max<std::size_t>(static_cast<std::size_t>(fd) + 1, entries_.size() * 2));
-  }
-  Entry& entry = entry_of(fd);
+  Entry& entry = make_entry_of(fd);
   const int slot = static_cast<int>(direction);
-  const bool same_file = entry.is_of(info);
+  const bool same_file = entry.is_of(info) || is_owner_waiting(entry);
   if (!same_file) break_waits(fd, true);  // they wait for a file that is gone; this is another one
-  if (entry.waiter[slot] != nullptr) {
-    throw BusyError(fd_text(call, fd) + ": task '" + entry.waiter[slot]->task->display_name() +
-                    "' already waits for that; one task at a time may wait on a descriptor in "
-                    "one direction");
-  }
+  if (entry.waiter[slot] != nullptr) throw_busy(fd, *entry.waiter[slot], call);
   const Interest wanted = interest_of(direction);
   if (any(entry.registered & wanted) && still_stands(entry, info)) {
     trust(fd);
@@ -104,17 +134,9 @@ bool DescriptorTable::look_afresh(const TaskControl& self, int fd, Direction dir
     return false;
   } else {
     const Interest before = same_file ? entry.registered : Interest::none;
-    const int error = watch(fd, before | wanted);
-    if (error != 0 && error != EPERM) {
-      backend_.watch(fd, Interest::none);
-      forget(fd);
-      throw FdError(fd_text(call, fd) + ": " + std::strerror(error), error);
-    }
-    entry.registered = error == 0 ? before | wanted : Interest::none;
-    entry.unclaimed = 0;
     entry.device = info.st_dev;
     entry.inode = info.st_ino;
-    if (error != 0) return false;
+    if (!register_for(fd, before | wanted, call)) return false;
   }
   entry.last_task[slot] = self.id;
   return true;
@@ -127,8 +149,8 @@ void DescriptorTable::throw_broken(const TaskControl& self, int fd, bool dead, c
                       "' waited on it: call notify_closing(fd) before close(fd)",
                   EBADF);
   }
-  throw ClosedError(fd_text(call, fd) + ": closed by notify_closing while task '" +
-                    self.display_name() + "' waited on it");
+  throw ClosedError(fd_text(call, fd) + ": closed while task '" + self.display_name() +
+                    "' waited on it");
 }
 
 bool DescriptorTable::prepare_wait(const TaskControl& self, int fd, Direction direction,
@@ -139,21 +161,44 @@ bool DescriptorTable::prepare_wait(const TaskControl& self, int fd, Direction di
   return true;
 }
 
-// Each cache line of a parked stack counts, so this frame holds only what it needs after the wait.
+// Each cache line of a parked stack counts, so these frames hold only what is needed after a wait.
+inline Wake DescriptorTable::park(lowlevel::CurrentTask self, FdWaiter& waiter,
+                                  const TimePoint* deadline, const char* call) {
+  entry_of(waiter.fd).waiter[static_cast<int>(waiter.direction)] = &waiter;
+  ++waiters_;
+  const Wake outcome =
+      deadline == nullptr ? self.suspend(waiter) : self.suspend_until(waiter, *deadline);
+  if (outcome == Wake::broken) [[unlikely]]
+    throw_broken(self.control(), waiter.fd, waiter.dead, call);
+  return outcome;
+}
+
 Wake DescriptorTable::wait(lowlevel::CurrentTask self, int fd, Direction direction,
                            const TimePoint* deadline, const char* call) {
   if (!prepare_wait(self.control(), fd, direction, call)) [[unlikely]] {
     self.yield();  // what epoll refuses never has to be waited for
     return Wake::completed;
   }
-  FdWaiter waiter{*this, fd, direction};
-  entry_of(fd).waiter[static_cast<int>(direction)] = &waiter;
-  ++waiters_;
-  const Wake outcome =
-      deadline == nullptr ? self.suspend(waiter) : self.suspend_until(waiter, *deadline);
-  if (outcome == Wake::broken) [[unlikely]]
-    throw_broken(self.control(), fd, waiter.dead, call);
-  return outcome;
+  FdWaiter waiter{*this, fd, direction, false};
+  return park(self, waiter, deadline, call);
+}
+
+Wake DescriptorTable::wait_as_owner(lowlevel::CurrentTask self, int fd, Direction direction,
+                                    const TimePoint* deadline, const char* call) {
+  Entry& entry = make_entry_of(fd);
+  const int slot = static_cast<int>(direction);
+  if (entry.waiter[slot] != nullptr) [[unlikely]]
+    throw_busy(fd, *entry.waiter[slot], call);
+  const Interest wanted = interest_of(direction);
+  if (!any(entry.registered & wanted)) [[unlikely]] {
+    entry.last_task[slot] = 0;  // nobody who waits by number may rely on it
+    if (!register_for(fd, entry.registered | wanted, call)) {
+      self.yield();
+      return Wake::completed;
+    }
+  }
+  FdWaiter waiter{*this, fd, direction, true};
+  return park(self, waiter, deadline, call);
 }
 
 void DescriptorTable::break_waits(int fd, bool dead) noexcept {
@@ -165,7 +210,20 @@ void DescriptorTable::break_waits(int fd, bool dead) noexcept {
   }
 }
 
-void DescriptorTable::notify_closing(int fd) {
+void DescriptorTable::take_over(int fd, const char* call) {
+  if (!has(fd)) return;
+  Entry& entry = entry_of(fd);
+  for (const FdWaiter* waiter : entry.waiter) {
+    if (waiter == nullptr) continue;
+    struct stat info {};
+    const bool same_file = ::fstat(fd, &info) == 0 && entry.is_of(info);
+    if (same_file || waiter->of_owner) throw_busy(fd, *waiter, call);
+  }
+  break_waits(fd, true);
+  notify_closing(fd);
+}
+
+void DescriptorTable::notify_closing(int fd) noexcept {
   if (!has(fd)) return;
   break_waits(fd, false);
   Entry& entry = entry_of(fd);

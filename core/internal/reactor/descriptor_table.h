@@ -15,12 +15,13 @@
 #include <asyncio/core/event_loop_interface.h>
 #include <asyncio/core/internal/reactor/backend.h>
 #include <asyncio/core/lowlevel/checkpoint.h>
+#include <asyncio/core/lowlevel/descriptor.h>
 #include <asyncio/core/lowlevel/waiter.h>
 #include <asyncio/core/time.h>
 
 namespace asyncio::detail {
 
-enum class Direction : std::uint8_t { read = 0, write = 1 };
+using lowlevel::Direction;
 
 constexpr Interest interest_of(Direction direction) noexcept {
   return direction == Direction::read ? Interest::read : Interest::write;
@@ -36,8 +37,15 @@ class DescriptorTable {
   /// Throws: FdError, BusyError, ClosedError (by notify_closing), Cancelled.
   lowlevel::Wake wait(lowlevel::CurrentTask self, int fd, Direction direction,
                       const TimePoint* deadline, const char* call);
+  /// As wait(), for the owner of `fd`: the number has stood for the same file since take_over(), so
+  /// a registration that is there is good.
+  lowlevel::Wake wait_as_owner(lowlevel::CurrentTask self, int fd, Direction direction,
+                               const TimePoint* deadline, const char* call);
+  /// Somebody becomes the owner of `fd`: drops what is left of files that had the number.
+  /// Throws: BusyError if a task waits on the descriptor.
+  void take_over(int fd, const char* call);
   /// Wakes the waiters of `fd` with ClosedError and forgets the registration.
-  void notify_closing(int fd);
+  void notify_closing(int fd) noexcept;
   /// Tasks that wait.
   std::size_t waiters() const noexcept { return waiters_; }
 
@@ -95,6 +103,12 @@ class DescriptorTable {
   Entry& entry_of(int fd) noexcept { return entries_[static_cast<std::size_t>(fd)]; }
   const Entry& entry_of(int fd) const noexcept { return entries_[static_cast<std::size_t>(fd)]; }
 
+  /// Makes room for an entry.
+  Entry& make_entry_of(int fd);
+  /// Does a task wait on it whose descriptor it is?
+  static bool is_owner_waiting(const Entry& entry) noexcept;
+  [[noreturn]] void throw_busy(int fd, const lowlevel::Waiter& waiter, const char* call) const;
+
   /// May the task wait once more without a fresh look at the descriptor?
   bool is_trusted(const TaskControl& self, int fd, Direction direction) const noexcept;
   /// Lets a wait rely on the existing registration, which is checked later.
@@ -104,6 +118,11 @@ class DescriptorTable {
                                       const char* call);
   /// Looks at what the number stands for now, and registers it if need be.
   bool look_afresh(const TaskControl& self, int fd, Direction direction, const char* call);
+  /// Registers it for exactly `wanted`.  Returns false if the descriptor is always ready.
+  bool register_for(int fd, Interest wanted, const char* call);
+  /// Parks the task, with the registration in place.
+  lowlevel::Wake park(lowlevel::CurrentTask self, FdWaiter& waiter, const TimePoint* deadline,
+                      const char* call);
   [[noreturn, gnu::noinline]] static void throw_broken(const TaskControl& self, int fd, bool dead,
                                                        const char* call);
   void wake_reported(const Report& report) noexcept;

@@ -83,6 +83,11 @@ class Reactor final : private ReadySink {
   // ---- Descriptors ------------------------------------------------------------------------------
   DescriptorTable& descriptors() noexcept { return descriptors_; }
   std::size_t fd_waiters() const noexcept { return descriptors_.waiters(); }
+  /// As DescriptorTable::notify_closing().  In the child of a fork, before after_fork(), it does
+  /// nothing: what is watched is still the parent's.
+  void notify_closing(int fd) {
+    if (!forked()) descriptors_.notify_closing(fd);
+  }
 
   /// Makes new kernel objects, in the child of a fork.
   void after_fork();
