@@ -15,6 +15,7 @@ ARROWS = {
     "resource": ["core", "concurrency"],
     "observable": ["core", "concurrency"],
     "backends": ["core"],
+    "io": ["core", "concurrency", "resource"],
 }
 # What core/detail is to the modules that stand on it: what templates and observation force.
 DETAIL_OUTSIDE_CORE = {
@@ -22,6 +23,7 @@ DETAIL_OUTSIDE_CORE = {
     "resource": ["observation_hooks.h", "of_loop.h", "task_control.h", "thread_context.h"],
     "observable": ["fork_mutex.h", "observation_hooks.h", "of_loop.h", "task_control.h"],
     "backends": [],
+    "io": [],
 }
 # All that a backend may know of the core: the contract, and what it is told and tells by.
 CONTRACT = [
@@ -43,6 +45,11 @@ LOWLEVEL = ["core/export.h", "core/time.h", "core/unique_function.h"]
 # The header of the loop is for who makes one; everybody else goes by rooms.h.
 LOOP = "core/internal/loop.h"
 MOST_WHO_KNOW_THE_LOOP = 5
+# The umbrella header of each library, and whose headers it includes.
+UMBRELLAS = {
+    "asyncio.h": ["backends", "concurrency", "core", "observable", "resource"],
+    "io/all.h": ["io"],
+}
 # Public headers that a user of the umbrella header must ask for by name.
 OUTSIDE_UMBRELLA = ["core/test_clock.h"]
 
@@ -104,7 +111,7 @@ def check_file(name, text, public):
         if not header.startswith("asyncio/"):
             continue
         target = header[len("asyncio/") :]
-        if target == "asyncio.h":
+        if target in UMBRELLAS:
             yield f"<{header}>: the umbrella header is for users; include what is used"
             continue
         to = target.split("/")[0]
@@ -141,17 +148,18 @@ def check_visitors(root):
                 yield f"{name}: only the core's own {folder} may look into core/internal/"
 
 
-def check_umbrella(root, public):
-    """Yields what asyncio.h lacks."""
-    text = (root / "asyncio.h").read_text(encoding="utf-8")
-    included = {header for _, header in INCLUDE.findall(text)}
-    for header in public:
-        if header == "asyncio.h" or header in OUTSIDE_UMBRELLA:
-            continue
-        if "/detail/" in header or "/lowlevel/" in header or header.startswith("backends/"):
-            continue
-        if f"asyncio/{header}" not in included:
-            yield f"asyncio.h: does not include <asyncio/{header}>"
+def check_umbrellas(root, public):
+    """Yields what the umbrella headers lack."""
+    for umbrella, modules in UMBRELLAS.items():
+        text = (root / umbrella).read_text(encoding="utf-8")
+        included = {header for _, header in INCLUDE.findall(text)}
+        for header in public:
+            if header in UMBRELLAS or header in OUTSIDE_UMBRELLA:
+                continue
+            if "/detail/" in header or "/lowlevel/" in header or header.startswith("backends/"):
+                continue
+            if header.split("/")[0] in modules and f"asyncio/{header}" not in included:
+                yield f"{umbrella}: does not include <asyncio/{header}>"
 
 
 def main():
@@ -175,7 +183,7 @@ def main():
             wrong.append(f"{header}: internal headers are never installed")
     wrong += check_loop(texts)
     wrong += check_visitors(root)
-    wrong += check_umbrella(root, public)
+    wrong += check_umbrellas(root, public)
     examples = [*(root / "examples").rglob("*.cc"), *(root / "examples").rglob("*.h")]
     for path in sorted(examples):
         for _, header in INCLUDE.findall(path.read_text(encoding="utf-8")):

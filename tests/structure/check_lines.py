@@ -12,7 +12,7 @@ import sys
 
 COLUMNS = 100
 LINES = 450
-LIBRARY = ("backends", "concurrency", "core", "observable", "resource")
+LIBRARY = ("backends", "concurrency", "core", "io", "observable", "resource")
 SUFFIXES = (".build", ".cc", ".go", ".h", ".in", ".md", ".py", ".rs", ".sh", ".txt")
 SCRIPTS = ("dev", "packages", "run")
 NOT_OURS = (".git", "build", "subprojects")

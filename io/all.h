@@ -1,0 +1,13 @@
+// All of the library asyncio-io, in one header: <asyncio/io/all.h>.  The library itself never
+// includes this file.
+#pragma once
+
+#include <asyncio/io/bytes.h>
+#include <asyncio/io/endpoint.h>
+#include <asyncio/io/errors.h>
+#include <asyncio/io/export.h>
+#include <asyncio/io/ip_address.h>
+#include <asyncio/io/stream.h>
+#include <asyncio/io/tcp_listener.h>
+#include <asyncio/io/tcp_options.h>
+#include <asyncio/io/tcp_stream.h>

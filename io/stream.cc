@@ -1,0 +1,7 @@
+#include <asyncio/io/stream.h>
+
+namespace asyncio {
+
+Stream::~Stream() = default;
+
+}  // namespace asyncio

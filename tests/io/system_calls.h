@@ -1,0 +1,20 @@
+// System calls of this program, counted, and made to fail on request.
+#pragma once
+
+#include <cstddef>
+
+namespace asyncio::test {
+
+enum class Call { accept4, epoll_ctl, recv, send, sendmsg, setsockopt };
+
+/// How often it was made since the program began.
+std::size_t times(Call call);
+/// The next `count` calls fail with `error`, and do nothing.
+void fail_next(Call call, int error, std::size_t count = 1);
+/// The most pieces that one sendmsg() was given since the last call of this.
+std::size_t most_pieces();
+
+/// How often memory was taken since the program began.
+std::size_t allocations();
+
+}  // namespace asyncio::test
