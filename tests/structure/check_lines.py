@@ -13,7 +13,7 @@ import sys
 COLUMNS = 100
 LINES = 450
 LIBRARY = ("backends", "concurrency", "core", "io", "observable", "resource")
-SUFFIXES = (".build", ".cc", ".go", ".h", ".in", ".md", ".py", ".rs", ".sh", ".txt")
+SUFFIXES = (".S", ".build", ".cc", ".go", ".h", ".in", ".md", ".py", ".rs", ".sh", ".txt")
 SCRIPTS = ("dev", "packages", "run")
 NOT_OURS = (".git", "build", "subprojects")
 
@@ -42,7 +42,7 @@ def main():
             table = path.suffix == ".md" and line.startswith("|")
             if len(line) > COLUMNS and not table:
                 wrong.append(f"{name}:{number}: {len(line)} columns, more than {COLUMNS}")
-        of_library = name.split("/")[0] in LIBRARY and path.suffix in (".cc", ".h")
+        of_library = name.split("/")[0] in LIBRARY and path.suffix in (".S", ".cc", ".h")
         if of_library and len(lines) > LINES:
             wrong.append(f"{name}: {len(lines)} lines, more than {LINES}")
     print("\n".join(wrong) or f"{count} files, no line and no source too long")
