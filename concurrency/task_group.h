@@ -78,7 +78,7 @@ class ASYNCIO_API ASYNCIO_API_STABLE TaskGroup {
   template <std::invocable F>
   auto spawn(F&& body, std::string_view name = {}) -> Task<detail::BodyResult<F>> {
     check_open();
-    return detail::spawn(*scope_, std::forward<F>(body), name, 0, TaskPriority::work);
+    return detail::spawn(*scope_, std::forward<F>(body), name, {}, TaskPriority::work);
   }
   template <std::invocable F>
   auto spawn(F&& body, const TaskOptions& options) -> Task<detail::BodyResult<F>> {

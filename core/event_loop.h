@@ -33,6 +33,10 @@ struct Rooms;
 struct LoopOptions {
   /// Usable bytes of a task's stack, rounded up to pages; 0: 256 KiB (512 KiB under sanitizers).
   std::size_t stack_size = 0;
+  /// Bytes below a stack that fault when touched, rounded up to pages; 0: 80 KiB.  A function whose
+  /// frame is larger than that can step over the guard, unless it is compiled with
+  /// -fstack-clash-protection.
+  std::size_t guard_size = 0;
   /// Takes exact time stamps of tasks, and reports callbacks and slices over 100 ms on stderr.
   bool debug = false;
   /// Virtual time, for tests.
@@ -72,7 +76,7 @@ struct LoopStatistics {
   std::uint64_t posts = 0;     ///< things other threads left here
   std::size_t stacks = 0;      ///< mapped
   std::size_t stacks_free = 0;
-  std::size_t stacks_guarded = 0;  ///< of those mapped, the ones with a guard page
+  std::size_t stacks_guarded = 0;  ///< of those mapped, the ones with a guard
 };
 
 /// What a host of any kind watches; see attach_by_descriptor().
@@ -159,7 +163,7 @@ class ASYNCIO_API EventLoop {
   /// to the loop's root, unless the caller is a task of this loop.
   template <std::invocable F>
   auto create_task(F&& body, std::string_view name = {}) -> Task<detail::BodyResult<F>> {
-    return detail::spawn(owner_scope(), std::forward<F>(body), name, 0, TaskPriority::work);
+    return detail::spawn(owner_scope(), std::forward<F>(body), name, {}, TaskPriority::work);
   }
   template <std::invocable F>
   auto create_task(F&& body, const TaskOptions& options) -> Task<detail::BodyResult<F>> {
@@ -272,7 +276,7 @@ TimerId call_later(D delay, UniqueFunction<void()> callback) {
 template <std::invocable F>
 auto EventLoop::run(F&& main) -> detail::BodyResult<F> {
   auto task =
-      detail::spawn(root_scope_for_main(), std::forward<F>(main), "main", 0, TaskPriority::work);
+      detail::spawn(root_scope_for_main(), std::forward<F>(main), "main", {}, TaskPriority::work);
   run_main(task.control());
   detail::check_result(task.control());
   return task.typed_control().value.take();

@@ -15,6 +15,7 @@ namespace {
 
 LoopOptions loop_options(const RunOptions& options) {
   return {.stack_size = options.stack_size,
+          .guard_size = options.guard_size,
           .debug = options.debug,
           .clock = options.clock,
           .shuffle_seed = options.shuffle_seed,

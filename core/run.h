@@ -17,6 +17,7 @@ namespace asyncio {
 struct RunOptions {
   std::string backend = "auto";  ///< as make_backend() takes it
   std::size_t stack_size = 0;
+  std::size_t guard_size = 0;
   bool debug = false;
   TestClock* clock = nullptr;
   std::optional<std::uint64_t> shuffle_seed = {};

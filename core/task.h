@@ -30,6 +30,7 @@ enum class TaskPriority : std::uint8_t { system, control, work };
 struct TaskOptions {
   std::string name = {};       ///< empty: "Task-<id>"
   std::size_t stack_size = 0;  ///< bytes, rounded up to pages; 0: the loop's default
+  std::size_t guard_size = 0;  ///< likewise, of the guard below the stack
   TaskPriority priority = TaskPriority::work;
   /// Keeps nobody waiting: when only such tasks are left, EventLoop::run() returns, and a TaskGroup
   /// cancels and joins them.
@@ -163,7 +164,7 @@ ASYNCIO_API Scope& owner_scope_or_throw(const char* call);
 /// Throws: InvalidStateError for a scope that has ended; Error when out of stacks.  The control
 /// block is untouched then.
 ASYNCIO_API void* prepare_task(TaskControl& control, Scope& scope, std::string_view name,
-                               std::size_t stack_size, TaskPriority priority, std::size_t size,
+                               StackSize stack_size, TaskPriority priority, std::size_t size,
                                std::size_t alignment);
 /// Undoes prepare_task() after the closure's construction threw.
 ASYNCIO_API void abandon_prepared(TaskControl& control) noexcept;
@@ -213,7 +214,7 @@ template <class F>
 using BodyResult = std::invoke_result_t<std::decay_t<F>&>;
 
 template <class F>
-Task<BodyResult<F>> spawn(Scope& scope, F&& body, std::string_view name, std::size_t stack_size,
+Task<BodyResult<F>> spawn(Scope& scope, F&& body, std::string_view name, StackSize stack_size,
                           TaskPriority priority, bool background = false) {
   using Body = std::decay_t<F>;
   using R = BodyResult<F>;
@@ -244,8 +245,8 @@ Task<BodyResult<F>> spawn(Scope& scope, F&& body, std::string_view name, std::si
 
 template <class F>
 Task<BodyResult<F>> spawn(Scope& scope, F&& body, const TaskOptions& options) {
-  return spawn(scope, std::forward<F>(body), options.name, options.stack_size, options.priority,
-               options.background);
+  return spawn(scope, std::forward<F>(body), options.name, {options.stack_size, options.guard_size},
+               options.priority, options.background);
 }
 
 }  // namespace detail
@@ -262,7 +263,7 @@ Task<BodyResult<F>> spawn(Scope& scope, F&& body, const TaskOptions& options) {
 template <std::invocable F>
 ASYNCIO_API_STABLE auto create_task(F&& body, std::string_view name = {})
     -> Task<detail::BodyResult<F>> {
-  return detail::spawn(detail::owner_scope_or_throw("create_task"), std::forward<F>(body), name, 0,
+  return detail::spawn(detail::owner_scope_or_throw("create_task"), std::forward<F>(body), name, {},
                        TaskPriority::work);
 }
 

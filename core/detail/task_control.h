@@ -28,6 +28,7 @@
 namespace asyncio::detail {
 
 class Inbox;
+class StackPool;
 class Scheduler;
 class TaskControl;
 
@@ -59,6 +60,13 @@ class ASYNCIO_API ContextBase {
   /// As inherit(), for another thread: an object that nothing else refers to.
   virtual std::shared_ptr<ContextBase> inherit_alone() = 0;
 };
+/// How many bytes of a stack are usable, and how many below it are its guard.  Both are rounded up
+/// to pages; 0 means what is usual in the loop.
+struct StackSize {
+  std::size_t usable = 0;
+  std::size_t guard = 0;
+};
+
 
 /// A stack, or the saved state of what runs on it.
 struct Fiber {
@@ -149,6 +157,7 @@ class alignas(64) ASYNCIO_API TaskControl : public ReadyNode {
   lowlevel::List<CompletionNode> completions;
   lowlevel::List<lowlevel::Ownership> owned;
   Invoke invoke = nullptr;
+  StackPool* stacks = nullptr;  ///< where its stack belongs
   void* closure = nullptr;
   std::exception_ptr exception;
   std::shared_ptr<ContextBase> context;

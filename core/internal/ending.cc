@@ -117,7 +117,7 @@ void Ending::close_root_resources(bool interrupted) {
   if (root.on_leave == nullptr) return;
   reset_root();
   auto closer = spawn(
-      root, [&] { root.on_leave(root, interrupted); }, "close resources", 0, TaskPriority::system);
+      root, [&] { root.on_leave(root, interrupted); }, "close resources", {}, TaskPriority::system);
   closer.control().own_scope.shield = true;
   rooms_.scheduler.hold_callbacks(false);
   if (!drive_to([&] { return closer.is_done(); })) abandon_survivors();

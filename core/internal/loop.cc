@@ -35,7 +35,7 @@ Loop::Loop(EventLoop& face, std::unique_ptr<EventLoopInterface> backend, const L
              .guest = guest_,
              .ending = ending_,
              .root = root_},
-      memory_(options.stack_size),
+      memory_({options.stack_size, options.guard_size}),
       failures_(reactor_),
       scheduler_(rooms_),
       tasks_(rooms_),

@@ -100,15 +100,15 @@ namespace {
 
 }  // namespace
 
-void* prepare_task(TaskControl& control, Scope& scope, std::string_view name,
-                   std::size_t stack_size, TaskPriority priority, std::size_t size,
-                   std::size_t alignment) {
+void* prepare_task(TaskControl& control, Scope& scope, std::string_view name, StackSize stack_size,
+                   TaskPriority priority, std::size_t size, std::size_t alignment) {
   Scheduler& scheduler = scope.scheduler;
   if (scope.ended || running_scheduler != &scheduler) check_takes_tasks(scope);
   if (!name.empty()) set_name(control, name);
   StackPool& pool = scheduler.rooms().memory.stacks_of(stack_size);
   control.fiber.top = pool.acquire();
   control.fiber.size = pool.usable_size();
+  control.stacks = &pool;
   control.scheduler = &scheduler;
   control.inbox = &scheduler.reactor().inbox();
   control.own_scope.task = &control;
@@ -125,7 +125,7 @@ void* prepare_task(TaskControl& control, Scope& scope, std::string_view name,
 }
 
 void abandon_prepared(TaskControl& control) noexcept {
-  control.scheduler->rooms().memory.stacks_of(control.fiber.size).release(control.fiber.top);
+  control.stacks->release(control.fiber.top);
   control.scheduler = nullptr;
 }
 
@@ -188,7 +188,7 @@ namespace {
     schedule_done_callbacks(scheduler, task);
   rooms.tasks.note_gone(task);
   scheduler.note_ended(task);
-  StackPool& stacks = rooms.memory.stacks_of(task.fiber.size);
+  StackPool& stacks = *task.stacks;
   const Fiber left = task.fiber;
   scheduler.forget_current();  // what the result's destructor does happens in no task
   task.drop_ref();

@@ -701,6 +701,31 @@ TEST(FiberHazardsDeathTest, Hazard14_FrameLargerThanTheGuardStillHitsIt) {
               "stack overflow in task 'giant'");
 }
 
+// What the frame of code without -fstack-clash-protection may do: touch its far end first.
+void touch_below_the_stack(std::size_t distance) {
+  const detail::Fiber& fiber = current_task().control().fiber;
+  volatile std::byte* const far_end = fiber.top - fiber.size - distance;
+  *far_end = std::byte{5};
+}
+
+TEST(FiberHazardsDeathTest, Hazard14_FrameThatStepsOverManyPagesStillHitsTheGuard) {
+  EXPECT_EXIT(asyncio::run([] {
+                std::vector<Task<void>> neighbours;
+                for (int i = 0; i < 40; ++i) neighbours.push_back(create_task([] { sleep(1h); }));
+                neighbours[23] = create_task([] { touch_below_the_stack(80 << 10); }, "giant");
+                gather(neighbours);
+              }),
+              died, "stack overflow in task 'giant'");
+}
+
+TEST(FiberHazardsDeathTest, Hazard14_TheGuardIsAsLargeAsATaskSays) {
+  EXPECT_EXIT(asyncio::run([] {
+                await(create_task([] { touch_below_the_stack(2 << 20); },
+                                  {.name = "giant", .guard_size = 2 << 20}));
+              }),
+              died, "stack overflow in task 'giant'");
+}
+
 void overflow_in_a_thread() {
   std::thread{[] {
     asyncio::run([] { await(create_task([] { recurse_for_ever(0); }, "elsewhere")); });
@@ -878,7 +903,7 @@ TEST_F(FiberHazardsTest, Hazard14_EveryStackHasItsGuard) {
         const detail::Fiber& fiber = current_task().control().fiber;
         const std::byte* bottom = fiber.top - fiber.size;
         EXPECT_FALSE(readable(bottom - 1));
-        EXPECT_FALSE(readable(bottom - detail::StackPool::guard_size));
+        EXPECT_FALSE(readable(bottom - current_task().control().stacks->guard_size()));
         EXPECT_TRUE(readable(bottom));
         EXPECT_TRUE(readable(fiber.top - 1));
       }));

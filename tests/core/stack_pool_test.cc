@@ -14,6 +14,7 @@
 #include <asyncio/asyncio.h>
 #include <asyncio/core/internal/memory/stack_pool.h>
 #include <asyncio/tests/support/loop_test.h>
+#include <asyncio/tests/support/messages.h>
 #include <asyncio/tests/support/readable.h>
 #include <asyncio/tests/support/scale.h>
 
@@ -48,12 +49,12 @@ INSTANTIATE_TEST_SUITE_P(All, StackPoolGuardTest,
 
 TEST_P(StackPoolGuardTest, EveryByteOfAStackIsUsableAndTheGuardBelowIsNot) {
   testing::internal::CaptureStderr();
-  StackPool pool{64 * kib, GetParam()};
+  StackPool pool{{64 * kib, 80 * kib}, GetParam()};
   for (int i = 0; i < 40; ++i) {  // several slabs
     std::byte* top = pool.acquire();
     std::memset(top - 64 * kib, i, 64 * kib);
     EXPECT_EQ(!expect_guards(), readable(top - 64 * kib - 1)) << "stack " << i;
-    EXPECT_EQ(!expect_guards(), readable(top - 64 * kib - StackPool::guard_size)) << "stack " << i;
+    EXPECT_EQ(!expect_guards(), readable(top - 64 * kib - 80 * kib)) << "stack " << i;
   }
   EXPECT_EQ(expect_guards() ? pool.total() : 0, pool.guarded());
   static_cast<void>(testing::internal::GetCapturedStderr());
@@ -61,7 +62,7 @@ TEST_P(StackPoolGuardTest, EveryByteOfAStackIsUsableAndTheGuardBelowIsNot) {
 
 TEST_P(StackPoolGuardTest, StacksDoNotOverlap) {
   testing::internal::CaptureStderr();
-  StackPool pool{16 * kib, GetParam()};
+  StackPool pool{{16 * kib}, GetParam()};
   std::vector<std::byte*> tops;
   for (int i = 0; i < 100; ++i) {
     tops.push_back(pool.acquire());
@@ -75,20 +76,25 @@ TEST_P(StackPoolGuardTest, StacksDoNotOverlap) {
 }
 
 TEST(StackPoolTest, SizeIsRoundedUpToPages) {
-  EXPECT_EQ(4096u, StackPool(1).usable_size());
-  EXPECT_EQ(4096u, StackPool(4096).usable_size());
-  EXPECT_EQ(8192u, StackPool(4097).usable_size());
+  EXPECT_EQ(4096u, StackPool({1}).usable_size());
+  EXPECT_EQ(4096u, StackPool({4096}).usable_size());
+  EXPECT_EQ(8192u, StackPool({4097}).usable_size());
+}
+
+TEST(StackPoolTest, GuardIsRoundedUpToPagesAndNeverMissing) {
+  EXPECT_EQ(4096u, StackPool({4096, 0}).guard_size());
+  EXPECT_EQ(8192u, StackPool({4096, 4097}).guard_size());
 }
 
 TEST(StackPoolTest, TopsAreAlignedToPages) {
-  StackPool pool{20 * kib};
+  StackPool pool{{20 * kib}};
   for (int i = 0; i < 20; ++i) {
     EXPECT_EQ(0u, reinterpret_cast<std::uintptr_t>(pool.acquire()) % 4096);
   }
 }
 
 TEST(StackPoolTest, LastGivenBackIsFirstHandedOut) {
-  StackPool pool{16 * kib};
+  StackPool pool{{16 * kib}};
   std::byte* a = pool.acquire();
   std::byte* b = pool.acquire();
   pool.release(a);
@@ -98,7 +104,7 @@ TEST(StackPoolTest, LastGivenBackIsFirstHandedOut) {
 }
 
 TEST(StackPoolTest, CountsWhatItHas) {
-  StackPool pool{16 * kib};
+  StackPool pool{{16 * kib}};
   EXPECT_EQ(0u, pool.total());
   std::byte* top = pool.acquire();
   EXPECT_GT(pool.total(), 0u);
@@ -108,7 +114,7 @@ TEST(StackPoolTest, CountsWhatItHas) {
 }
 
 TEST(StackPoolTest, GrowsByWholeSlabsAndReusesThem) {
-  StackPool pool{16 * kib};
+  StackPool pool{{16 * kib}};
   std::vector<std::byte*> tops;
   for (int i = 0; i < 5000; ++i) tops.push_back(pool.acquire());
   const std::size_t total = pool.total();
@@ -119,7 +125,7 @@ TEST(StackPoolTest, GrowsByWholeSlabsAndReusesThem) {
 }
 
 TEST(StackPoolTest, TouchedStackTellsHowFarItWasUsed) {
-  StackPool pool{64 * kib};
+  StackPool pool{{64 * kib}};
   std::byte* top = pool.acquire();
   EXPECT_EQ(0u, detail::touched_stack(top, 64 * kib));
   top[-1] = std::byte{1};
@@ -151,7 +157,7 @@ Duration trim_until_quiet(StackPool& pool, TimePoint& now) {
 
 TEST(StackPoolTest, IdleStacksGiveTheirMemoryBackButForAFewWarmOnes) {
   constexpr std::size_t count = 2000;
-  StackPool pool{16 * kib};
+  StackPool pool{{16 * kib}};
   std::vector<std::byte*> tops;
   for (std::size_t i = 0; i < count; ++i) {
     tops.push_back(pool.acquire());
@@ -169,7 +175,7 @@ TEST(StackPoolTest, IdleStacksGiveTheirMemoryBackButForAFewWarmOnes) {
 }
 
 TEST(StackPoolTest, StacksInUseAreNeverTrimmed) {
-  StackPool pool{16 * kib};
+  StackPool pool{{16 * kib}};
   std::vector<std::byte*> used;
   std::vector<std::byte*> idle;
   for (int i = 0; i < 1000; ++i) {
@@ -190,7 +196,7 @@ TEST(StackPoolTest, StacksInUseAreNeverTrimmed) {
 }
 
 TEST(StackPoolTest, BusyPoolIsNotTrimmed) {
-  StackPool pool{16 * kib};
+  StackPool pool{{16 * kib}};
   std::vector<std::byte*> tops;
   for (int i = 0; i < 1000; ++i) {
     tops.push_back(pool.acquire());
@@ -209,7 +215,7 @@ TEST(StackPoolTest, BusyPoolIsNotTrimmed) {
 }
 
 TEST(StackPoolTest, TrimmedStackWorksAgain) {
-  StackPool pool{16 * kib};
+  StackPool pool{{16 * kib}};
   std::vector<std::byte*> tops;
   for (int i = 0; i < 600; ++i) {
     tops.push_back(pool.acquire());
@@ -269,6 +275,55 @@ TEST_F(TaskStacksTest, StacksOfOwnSizesArePooledToo) {
     EXPECT_EQ(stacks, loop().statistics().stacks);
     EXPECT_NE(first, one(256 * kib + 4096));
     EXPECT_GT(loop().statistics().stacks, stacks);
+  });
+}
+
+TEST_F(TaskStacksTest, StacksOfOneSizeButAnotherGuardAreOthers) {
+  run([&] {
+    const auto one = [](std::size_t stack_size, std::size_t guard_size) {
+      return await(create_task([] { return current_task().control().fiber.top; },
+                               TaskOptions{.stack_size = stack_size, .guard_size = guard_size}));
+    };
+    const std::size_t usual = current_task().stats().stack_size;
+    const std::size_t usual_guard = current_task().control().stacks->guard_size();
+    const std::byte* first = one(0, 0);
+    EXPECT_EQ(first, one(usual, usual_guard)) << "which is what 0 means";
+    const std::byte* large = one(0, 300 * kib);
+    EXPECT_NE(first, large);
+    EXPECT_EQ(large, one(usual, 300 * kib));
+    EXPECT_NE(large, one(128 * kib, 300 * kib));
+    EXPECT_FALSE(readable(large - usual - 1));
+    EXPECT_FALSE(readable(large - usual - 300 * kib));
+    EXPECT_EQ(first, one(0, 0));
+  });
+}
+
+TEST(TaskGuardsTest, RunOptionsChooseTheGuardOfAll) {
+  asyncio::run(
+      [] {
+        EXPECT_EQ(200 * kib, current_task().control().stacks->guard_size());
+        await(create_task(
+            [] { EXPECT_EQ(200 * kib, current_task().control().stacks->guard_size()); }));
+      },
+      RunOptions{.guard_size = 200 * kib - 1});
+}
+
+TEST_F(TaskStacksTest, AnImpossibleGuardIsAnErrorThatNamesTheOption) {
+  run([] {
+    const std::string message = message_of<Error>(
+        [] { create_task([] {}, TaskOptions{.guard_size = std::size_t{1} << 60}); });
+    EXPECT_TRUE(contains(message, "a guard_size of 1152921504606846976 bytes")) << message;
+  });
+}
+
+// Two stacks lie an odd multiple of 16 KiB apart, so their tops spread over the sets of the caches.
+TEST_F(TaskStacksTest, UsualStacksSpreadOverTheCaches) {
+  run([] {
+    for (const std::size_t size : {std::size_t{0}, 32 * kib, 64 * kib, 1024 * kib}) {
+      const auto task = create_task([] {}, TaskOptions{.stack_size = size});
+      const detail::StackPool& stacks = *task.control().stacks;
+      EXPECT_EQ(16 * kib, (stacks.usable_size() + stacks.guard_size()) % (32 * kib));
+    }
   });
 }
 
@@ -338,8 +393,8 @@ TEST(StackPoolDeathTest, OutOfAddressSpaceIsAnErrorOfCreateTaskNotAnAbort) {
   std::string said;
   {
     testing::internal::CaptureStderr();
-    StackPool pool{4 * kib, StackGuard::mprotect};
-    StackPool other{4 * kib, StackGuard::mprotect};
+    StackPool pool{{4 * kib}, StackGuard::mprotect};
+    StackPool other{{4 * kib}, StackGuard::mprotect};
     for (std::size_t i = 0; i < wanted; ++i) *(pool.acquire() - 1) = std::byte{1};
     for (int i = 0; i < 100; ++i) *(other.acquire() - 1) = std::byte{1};
     said = testing::internal::GetCapturedStderr();
@@ -348,11 +403,11 @@ TEST(StackPoolDeathTest, OutOfAddressSpaceIsAnErrorOfCreateTaskNotAnAbort) {
   }
   {
     // The pools that have gone make room for guards again.
-    StackPool later{4 * kib, StackGuard::mprotect};
+    StackPool later{{4 * kib}, StackGuard::mprotect};
     std::byte* top = later.acquire();
     if (later.guarded() != later.total() || readable(top - 4 * kib - 1)) code = 3;
   }
-  const std::size_t first = said.find("asyncio: further task stacks have no guard page");
+  const std::size_t first = said.find("asyncio: further task stacks have no guard ");
   if (first == std::string::npos || said.find("asyncio:", first + 1) != std::string::npos) code = 4;
   std::fputs(said.c_str(), stderr);
   std::_Exit(code);
@@ -365,7 +420,7 @@ TEST(StackPoolDeathTest, MprotectGuardsEndWithOneWarningBeforeTheProcessRunsOutO
 
 [[noreturn]] void overflow_without_guard_report() {
   // With guards by mprotect a fault looks the same to the process.
-  StackPool pool{16 * kib, StackGuard::mprotect};
+  StackPool pool{{16 * kib}, StackGuard::mprotect};
   std::byte* top = pool.acquire();
   volatile std::byte* below = top - 16 * kib - 1;
   *below = std::byte{1};

@@ -8,7 +8,7 @@
 
 namespace asyncio::test {
 
-/// A system call on a guard page fails where an access would raise a signal.
+/// A system call on a guard fails where an access would raise a signal.
 inline bool readable(const std::byte* address) {
   int ends[2];
   if (::pipe(ends) != 0) return false;

@@ -10,26 +10,34 @@ namespace {
 
 constexpr std::size_t kib = 1024;
 
-std::size_t usual_size(std::size_t asked) noexcept {
-  if (asked != 0) return asked;
-  return under_asan || under_tsan ? 512 * kib : 256 * kib;
+// With an odd multiple of 16 KiB from one stack to the next (see stack_colour() where tasks are
+// made), which such a guard gives stacks of every size that is a power of two.
+constexpr std::size_t usual_guard = 80 * kib;
+
+StackSize usual_size(StackSize asked) noexcept {
+  if (asked.usable == 0) asked.usable = under_asan || under_tsan ? 512 * kib : 256 * kib;
+  if (asked.guard == 0) asked.guard = usual_guard;
+  return asked;
 }
 
 }  // namespace
 
-Memory::Memory(std::size_t stack_size) {
-  auto pool = std::make_unique<StackPool>(usual_size(stack_size));
+Memory::Memory(StackSize usual) {
+  auto pool = std::make_unique<StackPool>(usual_size(usual));
   usual_ = pool.get();
-  pools_.emplace(pool->usable_size(), std::move(pool));
+  pools_.emplace(std::pair{pool->usable_size(), pool->guard_size()}, std::move(pool));
 }
 
-StackPool& Memory::unusual_stacks_of(std::size_t usable_size) {
+StackPool& Memory::unusual_stacks_of(StackSize size) {
   // What a task needs to start and to report its own failure; less would overflow at once.
   constexpr std::size_t smallest = 16 * kib;
-  const std::size_t size = whole_pages(std::max(usable_size, smallest));
-  std::unique_ptr<StackPool>& pool = pools_[size];
-  if (pool == nullptr) pool = std::make_unique<StackPool>(size);
-  return *pool;
+  size.usable = size.usable == 0 ? usual_->usable_size()
+                                 : whole_pages(std::max(size.usable, smallest), "stack_size");
+  size.guard = size.guard == 0 ? usual_->guard_size() : whole_pages(size.guard, "guard_size");
+  const std::pair key{size.usable, size.guard};
+  const auto found = pools_.find(key);
+  if (found != pools_.end()) return *found->second;
+  return *pools_.emplace(key, std::make_unique<StackPool>(size)).first->second;
 }
 
 bool Memory::may_be_trimmed() const noexcept {

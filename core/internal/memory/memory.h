@@ -4,7 +4,9 @@
 #include <cstddef>
 #include <map>
 #include <memory>
+#include <utility>
 
+#include <asyncio/core/detail/task_control.h>
 #include <asyncio/core/internal/memory/stack_pool.h>
 #include <asyncio/core/time.h>
 
@@ -12,16 +14,17 @@ namespace asyncio::detail {
 
 class Memory {
  public:
-  /// `stack_size` is the usable bytes of a usual stack; 0 means what suits the build.
-  explicit Memory(std::size_t stack_size);
+  /// `usual` is the size of a usual stack; 0 means what suits the build.
+  explicit Memory(StackSize usual);
   Memory(const Memory&) = delete;
   Memory& operator=(const Memory&) = delete;
 
-  /// Returns the pool of stacks with this many usable bytes; 0 means the usual ones.
+  /// Returns the pool of stacks of this size; 0 means the usual ones.
   /// Throws: Error for a size that no address space can hold.
-  StackPool& stacks_of(std::size_t usable_size) {
-    const bool usual = usable_size == 0 || usable_size == usual_->usable_size();
-    return usual ? *usual_ : unusual_stacks_of(usable_size);
+  StackPool& stacks_of(StackSize size) {
+    const bool usual = (size.usable == 0 || size.usable == usual_->usable_size()) &&
+                       (size.guard == 0 || size.guard == usual_->guard_size());
+    return usual ? *usual_ : unusual_stacks_of(size);
   }
 
   /// May there be memory that nobody needs?
@@ -40,9 +43,9 @@ class Memory {
  private:
   std::size_t sum(std::size_t (StackPool::*figure)() const noexcept) const noexcept;
 
-  StackPool& unusual_stacks_of(std::size_t usable_size);
+  StackPool& unusual_stacks_of(StackSize size);
 
-  std::map<std::size_t, std::unique_ptr<StackPool>> pools_;
+  std::map<std::pair<std::size_t, std::size_t>, std::unique_ptr<StackPool>> pools_;
   StackPool* usual_;
   TimePoint next_trim_ = TimePoint::max();
 };

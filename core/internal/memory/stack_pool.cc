@@ -46,7 +46,7 @@ void warn_unguarded_once(const char* why) noexcept {
   static std::atomic<bool> warned{false};
   if (warned.exchange(true)) return;
   std::fprintf(stderr,
-               "asyncio: further task stacks have no guard page (%s): an overflow there would "
+               "asyncio: further task stacks have no guard (%s): an overflow there would "
                "corrupt memory silently. Raise vm.max_map_count or run fewer tasks.\n",
                why);
 }
@@ -65,18 +65,19 @@ StackGuard best_stack_guard() noexcept {
   return best;
 }
 
-std::size_t whole_pages(std::size_t size) {
+std::size_t whole_pages(std::size_t size, const char* option) {
   constexpr std::size_t largest = std::size_t{1} << 46;  // and a slab of them is no overflow
   if (size > largest) {
-    throw Error("a stack_size of " + std::to_string(size) +
+    throw Error("a " + std::string{option} + " of " + std::to_string(size) +
                 " bytes exceeds the address space: choose a smaller one");
   }
-  return (size + page_size() - 1) / page_size() * page_size();
+  return std::max((size + page_size() - 1) / page_size(), std::size_t{1}) * page_size();
 }
 
-StackPool::StackPool(std::size_t usable_size, StackGuard guard)
-    : size_(whole_pages(std::max<std::size_t>(usable_size, 1))),
-      stride_(size_ + guard_size),
+StackPool::StackPool(StackSize size, StackGuard guard)
+    : size_(whole_pages(size.usable, "stack_size")),
+      guard_size_(whole_pages(size.guard, "guard_size")),
+      stride_(size_ + guard_size_),
       guard_(guard) {}
 
 StackPool::~StackPool() {
@@ -91,12 +92,12 @@ StackPool::~StackPool() {
 bool StackPool::install_guard(std::byte* at) noexcept {
   switch (guard_) {
     case StackGuard::madvise:
-      if (::madvise(at, guard_size, MADV_GUARD_INSTALL) == 0) return true;
+      if (::madvise(at, guard_size_, MADV_GUARD_INSTALL) == 0) return true;
       warn_unguarded_once("MADV_GUARD_INSTALL failed");
       return false;
     case StackGuard::mprotect:
       if (mprotect_guards.fetch_add(1) < mprotect_guard_limit() &&
-          ::mprotect(at, guard_size, PROT_NONE) == 0) {
+          ::mprotect(at, guard_size_, PROT_NONE) == 0) {
         return true;
       }
       --mprotect_guards;
@@ -143,7 +144,7 @@ void StackPool::grow() {
     if (install_guard(bottom)) ++guarded_;
     release(bottom + stride_);
 #ifdef ASYNCIO_HAVE_VALGRIND
-    slabs_.back().valgrind_ids.push_back(register_stack_memory(bottom + guard_size, size_));
+    slabs_.back().valgrind_ids.push_back(register_stack_memory(bottom + guard_size_, size_));
 #endif
   }
   clean_ = free_count_;

@@ -10,12 +10,13 @@
 #include <optional>
 #include <vector>
 
+#include <asyncio/core/detail/task_control.h>
 #include <asyncio/core/internal/memory/idle_watch.h>
 #include <asyncio/core/time.h>
 
 namespace asyncio::detail {
 
-/// How the page below a stack is made to fault.
+/// How the guard below a stack is made to fault.
 enum class StackGuard : std::uint8_t {
   madvise,   ///< MADV_GUARD_INSTALL, Linux 6.13
   mprotect,  ///< two mappings per stack, until half of vm.max_map_count is used
@@ -25,19 +26,20 @@ enum class StackGuard : std::uint8_t {
 /// Returns the best guard that this system offers, found out once.
 StackGuard best_stack_guard() noexcept;
 
-/// `size` rounded up to pages.
-/// Throws: Error for a size that no address space can hold.
-std::size_t whole_pages(std::size_t size);
+/// `size` rounded up to pages; at least one.
+/// Throws: Error, which names the `option`, for a size that no address space can hold.
+std::size_t whole_pages(std::size_t size, const char* option);
 
 class StackPool {
  public:
-  /// `usable_size` is the bytes of a stack without its guard, rounded up by whole_pages().
-  explicit StackPool(std::size_t usable_size, StackGuard guard = best_stack_guard());
+  /// Both parts of `size` are rounded up by whole_pages().
+  explicit StackPool(StackSize size, StackGuard guard = best_stack_guard());
   ~StackPool();
   StackPool(const StackPool&) = delete;
   StackPool& operator=(const StackPool&) = delete;
 
   std::size_t usable_size() const noexcept { return size_; }
+  std::size_t guard_size() const noexcept { return guard_size_; }
 
   /// Returns the top (exclusive) of a stack that is the caller's until given back.
   /// Throws: Error when out of address space.
@@ -65,7 +67,6 @@ class StackPool {
   /// Leaks every slab: a task that refuses to end still lives on one of them.
   void leak() noexcept { slabs_.clear(); }
 
-  static constexpr std::size_t guard_size = 16 * 1024;
   /// Stacks that stay warm however long they idle.
   static constexpr std::size_t keep_warm = 256;
 
@@ -80,6 +81,7 @@ class StackPool {
   bool install_guard(std::byte* at) noexcept;
 
   std::size_t size_;
+  std::size_t guard_size_;
   std::size_t stride_;
   StackGuard guard_;
   std::size_t next_slab_ = 4;  ///< stacks in the next slab; doubles

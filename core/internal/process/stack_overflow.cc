@@ -41,7 +41,7 @@ const TaskControl* task_of_guard(const std::byte* address) noexcept {
   const TaskControl* const task = scheduler == nullptr ? nullptr : scheduler->current_task();
   if (task == nullptr) return nullptr;
   const std::byte* const bottom = task->fiber.top - task->fiber.size;
-  return address < bottom && address >= bottom - StackPool::guard_size ? task : nullptr;
+  return address < bottom && address >= bottom - task->stacks->guard_size() ? task : nullptr;
 }
 
 // Async-signal-safe: the task's fields are only read, by the thread that owns them.

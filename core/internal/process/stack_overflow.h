@@ -1,4 +1,4 @@
-// A task that runs into its guard page ends the process with a message that names it.
+// A task that runs into its guard ends the process with a message that names it.
 #pragma once
 
 namespace asyncio::detail {
