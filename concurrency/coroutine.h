@@ -210,7 +210,8 @@ class LoopAwaiter {
  public:
   explicit LoopAwaiter(Handle handle) noexcept : handle_(std::move(handle)) {}
   ~LoopAwaiter() {
-    if (waiting_ != nullptr) *waiting_ = nullptr;
+    const bool waits = waiting_ != nullptr && std::exchange(*waiting_, nullptr) != nullptr;
+    if (waits) handle_.remove_done_callback(callback_);
   }
   LoopAwaiter(const LoopAwaiter&) = delete;
   LoopAwaiter& operator=(const LoopAwaiter&) = delete;
@@ -222,7 +223,7 @@ class LoopAwaiter {
       check_here(*handle_.control().scheduler, "co_await", "task");
     }
     waiting_ = std::make_shared<std::coroutine_handle<>>(coroutine);
-    handle_.add_done_callback([waiting = waiting_] {
+    callback_ = handle_.add_done_callback([waiting = waiting_] {
       if (*waiting != nullptr) std::exchange(*waiting, nullptr).resume();
     });
   }
@@ -239,6 +240,7 @@ class LoopAwaiter {
 
  private:
   Handle handle_;
+  std::uint64_t callback_ = 0;
   std::shared_ptr<std::coroutine_handle<>> waiting_;  // null once it has been resumed, or destroyed
 };
 

@@ -30,8 +30,8 @@ void FutureState::settle() noexcept {
   done_ = true;
   while (CompletionNode* node = completions_.pop_front()) node->notify(*node);
   waiting_.wake_all();
-  for (auto& callback : callbacks_) loop_.call_soon(std::move(callback));
-  callbacks_.clear();
+  callbacks_.take_all(
+      [&](UniqueFunction<void()> callback) { loop_.call_soon(std::move(callback)); });
 }
 
 void FutureState::set_exception(std::exception_ptr exception) {
@@ -89,13 +89,11 @@ bool FutureState::wait(const char* call, const TimePoint* deadline) {
   return outcome == lowlevel::Wake::completed;
 }
 
-void FutureState::add_done_callback(UniqueFunction<void()> callback) {
+std::uint64_t FutureState::add_done_callback(UniqueFunction<void()> callback) {
   loop_.check("Future::add_done_callback", "future");
-  if (done_) {
-    loop_.call_soon(std::move(callback));
-  } else {
-    callbacks_.push_back(std::move(callback));
-  }
+  if (!done_) return callbacks_.add(std::move(callback));
+  loop_.call_soon(std::move(callback));
+  return 0;
 }
 
 }  // namespace asyncio::detail

@@ -1,14 +1,15 @@
 // Future<T>: a result that somebody will set.
 #pragma once
 
+#include <cstdint>
 #include <exception>
 #include <functional>
 #include <memory>
 #include <string_view>
 #include <type_traits>
 #include <utility>
-#include <vector>
 
+#include <asyncio/core/detail/done_callbacks.h>
 #include <asyncio/core/detail/slot.h>
 #include <asyncio/core/detail/task_control.h>
 #include <asyncio/core/errors.h>
@@ -42,7 +43,8 @@ class ASYNCIO_API FutureState {
   /// Waits for the result, or until `deadline` if that is not null.  Returns false if the deadline
   /// came first.  `call` names the caller.
   bool wait(const char* call, const TimePoint* deadline = nullptr);
-  void add_done_callback(UniqueFunction<void()> callback);
+  std::uint64_t add_done_callback(UniqueFunction<void()> callback);
+  bool remove_done_callback(std::uint64_t id) { return static_cast<bool>(callbacks_.take(id)); }
 
   /// Throws InvalidStateError if it will be set on another loop than runs here.
   void check_awaitable(const char* call) const;
@@ -55,7 +57,7 @@ class ASYNCIO_API FutureState {
   lowlevel::LoopRef loop_;
   lowlevel::WaitQueue waiting_;
   lowlevel::List<CompletionNode> completions_;
-  std::vector<UniqueFunction<void()>> callbacks_;
+  DoneCallbacks callbacks_;
   std::exception_ptr exception_;
   bool done_ = false;
   bool cancelled_ = false;
@@ -129,15 +131,20 @@ class Future {
   }
 
   /// Calls `callback`, which may take the future, from the loop once it is done.
+  /// Returns an id for remove_done_callback(), or 0 if the future is done.
   template <class F>
-  void add_done_callback(F&& callback) const {
+  std::uint64_t add_done_callback(F&& callback) const {
     if constexpr (std::is_invocable_v<std::decay_t<F>&, Future>) {
-      state_->add_done_callback(
+      return state_->add_done_callback(
           [self = *this, f = std::forward<F>(callback)]() mutable { std::invoke(f, self); });
     } else {
-      state_->add_done_callback(UniqueFunction<void()>{std::forward<F>(callback)});
+      return state_->add_done_callback(UniqueFunction<void()>{std::forward<F>(callback)});
     }
   }
+
+  /// Takes a callback of this future out again.  Returns false if the future is done, or there is
+  /// none with this id.
+  bool remove_done_callback(std::uint64_t id) const { return state_->remove_done_callback(id); }
 
   /// For the library.
   detail::TypedFutureState<T>& state() const noexcept { return *state_; }

@@ -4,6 +4,7 @@
 
 #include <cstdlib>
 #include <memory>
+#include <new>
 #include <typeinfo>
 #include <utility>
 
@@ -12,10 +13,51 @@
 namespace asyncio {
 namespace {
 
+// A text that a group quotes is at most this long.  Without a limit a failure below n groups would
+// be told n times, in n texts of which each holds the next.
+constexpr std::size_t longest_text = 4096;
+
+bool begins_character(char byte) noexcept {
+  return (static_cast<unsigned char>(byte) & 0xC0) != 0x80;  // of UTF-8
+}
+
+// The beginning and the end of a long text.  The end is where the innermost failure is named.
+std::string shortened(std::string text) {
+  if (text.size() <= longest_text) return text;
+  static constexpr char gap[] = "\n  [...]\n";
+  std::size_t head = longest_text / 2;
+  std::size_t tail = text.size() - longest_text / 2 + sizeof gap;
+  while (head != 0 && !begins_character(text[head])) --head;
+  while (tail != text.size() && !begins_character(text[tail])) ++tail;
+  return text.replace(head, tail - head, gap);
+}
+
 std::string with_lines(const std::string& message, const std::vector<std::exception_ptr>& list) {
   std::string text = message;
-  for (const auto& exception : list) text += "\n  - " + describe(exception);
-  return text;
+  for (const auto& exception : list) {
+    text += "\n  - " + describe(exception);
+    if (text.size() > 2 * longest_text) text = shortened(std::move(text));
+  }
+  return shortened(std::move(text));
+}
+
+// Lets go of exceptions one after the other, also where each holds the next: n groups within each
+// other, destroyed by recursion, would be more than the stack of a task bears.
+void release(std::vector<std::exception_ptr> exceptions) noexcept {
+  constinit static thread_local std::vector<std::exception_ptr>* releasing = nullptr;
+  if (releasing != nullptr) {
+    try {
+      releasing->insert(releasing->end(), exceptions.begin(), exceptions.end());
+    } catch (const std::bad_alloc&) {  // then by recursion
+    }
+    return;
+  }
+  releasing = &exceptions;
+  while (!exceptions.empty()) {
+    const std::exception_ptr last = std::move(exceptions.back());
+    exceptions.pop_back();
+  }
+  releasing = nullptr;
 }
 
 std::string type_of_current_exception() {
@@ -78,7 +120,7 @@ std::string describe(const std::exception_ptr& exception) {
 ExceptionGroup::ExceptionGroup(const std::string& message,
                                std::vector<std::exception_ptr> exceptions)
     : Error(with_lines(message, exceptions)), exceptions_(std::move(exceptions)) {}
-ExceptionGroup::~ExceptionGroup() = default;
+ExceptionGroup::~ExceptionGroup() { release(std::move(exceptions_)); }
 
 GatherException::GatherException(std::vector<Input> inputs, const std::vector<std::size_t>& order,
                                  const char* call)

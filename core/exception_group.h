@@ -15,7 +15,8 @@ namespace asyncio {
 /// One or more failures that happened side by side, in the order they happened.
 class ASYNCIO_API ExceptionGroup : public Error {
  public:
-  /// `message` is followed by one line for each exception.
+  /// `message` is followed by one line for each exception; of what becomes too long, by the first
+  /// lines and the last.
   ExceptionGroup(const std::string& message, std::vector<std::exception_ptr> exceptions);
   ~ExceptionGroup() override;
 

@@ -65,15 +65,14 @@ bool AnyTask::cancel(std::string_view reason) const {
   return true;
 }
 
-void AnyTask::add_done_callback(UniqueFunction<void()> callback) const {
+std::uint64_t AnyTask::add_done_callback(UniqueFunction<void()> callback) const {
   TaskControl& task = control();
   if (!callback) throw std::invalid_argument("add_done_callback: the callback is empty");
   if (!task.done()) {
     if (task.done_callbacks == nullptr) {
-      task.done_callbacks = std::make_unique<std::vector<UniqueFunction<void()>>>();
+      task.done_callbacks = std::make_unique<detail::DoneCallbacks>();
     }
-    task.done_callbacks->push_back(std::move(callback));
-    return;
+    return task.done_callbacks->add(std::move(callback));
   }
   detail::Scheduler* const scheduler = detail::Scheduler::current();
   if (scheduler == nullptr) {
@@ -82,6 +81,12 @@ void AnyTask::add_done_callback(UniqueFunction<void()> callback) const {
         "function; call it directly");
   }
   detail::call_soon_reporting(*scheduler, std::move(callback));
+  return 0;
+}
+
+bool AnyTask::remove_done_callback(std::uint64_t id) const {
+  const TaskControl& task = control();
+  return task.done_callbacks != nullptr && task.done_callbacks->take(id);
 }
 
 std::optional<TimePoint> AnyTask::started_at() const {

@@ -84,7 +84,11 @@ class ASYNCIO_API AnyTask {
   /// Calls `callback` from the loop once the task has ended, in the order of adding.  If the task
   /// has ended already, that is in the next turn.  What it throws goes to the loop's exception
   /// handler.
-  void add_done_callback(UniqueFunction<void()> callback) const;
+  /// Returns an id for remove_done_callback(), or 0 if the task had ended.
+  std::uint64_t add_done_callback(UniqueFunction<void()> callback) const;
+  /// Takes a callback of this task out again.  Returns false if the task has ended, or there is
+  /// none with this id.
+  bool remove_done_callback(std::uint64_t id) const;
 
   TimePoint created_at() const { return control().created; }
   std::optional<TimePoint> started_at() const;
@@ -132,12 +136,12 @@ class Task : public AnyTask {
 
   /// As AnyTask::add_done_callback; `callback` may also take the Task.
   template <class F>
-  void add_done_callback(F&& callback) const {
+  std::uint64_t add_done_callback(F&& callback) const {
     if constexpr (std::is_invocable_v<std::decay_t<F>&, Task>) {
-      AnyTask::add_done_callback(
+      return AnyTask::add_done_callback(
           [self = *this, f = std::forward<F>(callback)]() mutable { f(self); });
     } else {
-      AnyTask::add_done_callback(UniqueFunction<void()>{std::forward<F>(callback)});
+      return AnyTask::add_done_callback(UniqueFunction<void()>{std::forward<F>(callback)});
     }
   }
 

@@ -1,5 +1,6 @@
 #include <asyncio/resource/async_resource_manager.h>
 
+#include <algorithm>
 #include <stdexcept>
 #include <string>
 #include <typeinfo>
@@ -22,10 +23,23 @@ namespace {
 
 struct Holdings;
 
+// Says when a list has become twice as long as it was after the last sweep: so sweeping it costs
+// each entry a constant time, and what should have left it is never the larger part for long.
+class SweepMark {
+ public:
+  bool is_due(std::size_t size) const noexcept { return size >= due_at_; }
+  void note_swept(std::size_t size) noexcept { due_at_ = std::max(smallest, 2 * size); }
+
+ private:
+  static constexpr std::size_t smallest = 16;
+  std::size_t due_at_ = smallest;
+};
+
 // What a thread knows of its resources.
 struct Registry {
   std::unordered_map<const AsyncResource*, Holdings*> holders;  // null: it is being closed
   std::vector<std::weak_ptr<AsyncResource>> orphans;
+  SweepMark orphans_mark;
   ResourceStats figures;
 };
 
@@ -49,18 +63,42 @@ const std::shared_ptr<Registry>& registry() {
   return of_thread.shared;
 }
 
+void note_orphan(Registry& known, const std::shared_ptr<AsyncResource>& resource) {
+  known.orphans.emplace_back(resource);
+  if (!known.orphans_mark.is_due(known.orphans.size())) return;
+  std::erase_if(known.orphans, [](const auto& orphan) { return orphan.expired(); });
+  known.orphans_mark.note_swept(known.orphans.size());
+}
+
 // What one scope holds; lives in Scope::resources.
 struct Holdings {
   ~Holdings() {  // a scope that was destroyed without being left
     for (auto& resource : open) {
       --known->figures.open;
       known->holders.erase(resource.get());
-      known->orphans.emplace_back(resource);
+      note_orphan(*known, resource);
     }
   }
 
   const std::shared_ptr<Registry> known = registry();
+  /// Lets go of those that were closed by hand, if it is time.  Returns them: what their
+  /// destructors do may come back here.
+  std::vector<std::shared_ptr<AsyncResource>> sweep() {
+    std::vector<std::shared_ptr<AsyncResource>> gone;
+    if (!mark.is_due(open.size())) return gone;
+    std::erase_if(open, [&](std::shared_ptr<AsyncResource>& resource) {
+      if (!resource->is_closed()) return false;
+      --known->figures.open;
+      known->holders.erase(resource.get());
+      gone.push_back(std::move(resource));
+      return true;
+    });
+    mark.note_swept(open.size());
+    return gone;
+  }
+
   std::vector<std::shared_ptr<AsyncResource>> open;
+  SweepMark mark;
   std::size_t closers = 0;  // calls of close_scope() that have not returned
   Event no_closers;
 };
@@ -112,7 +150,7 @@ std::size_t close_all(detail::TaskControl& self, detail::Scope& scope, bool canc
       detail::tell_of_resource(resource, detail::ResourceMoment::closed);
     } else {
       ++known.figures.failed;
-      known.orphans.emplace_back(held);
+      note_orphan(known, held);
       detail::tell_of_resource(resource, detail::ResourceMoment::failed, failure);
       detail::report(*self.scheduler,
                      "close() of a " + detail::type_name(typeid(resource)) + where + " failed",
@@ -155,6 +193,7 @@ void AsyncResourceManager::add(std::shared_ptr<AsyncResource> resource) {
     scope.on_leave = &close_at_end;
   }
   const std::shared_ptr<Holdings> holdings = holdings_of(scope);
+  const auto gone = holdings->sweep();
   holdings->open.push_back(resource);  // an observer may remove it at once: `resource` keeps it
   known.holders.emplace(resource.get(), holdings.get());
   ++known.figures.added;
@@ -187,7 +226,10 @@ std::size_t AsyncResourceManager::close_scope(CancellationScope& scope) {
 
 std::size_t AsyncResourceManager::resource_count(const CancellationScope& scope) {
   const std::shared_ptr<Holdings> holdings = holdings_of(scope.impl());
-  return holdings == nullptr ? 0 : holdings->open.size();
+  if (holdings == nullptr) return 0;
+  return static_cast<std::size_t>(
+      std::count_if(holdings->open.begin(), holdings->open.end(),
+                    [](const auto& resource) { return !resource->is_closed(); }));
 }
 
 ResourceStats AsyncResourceManager::stats() { return registry()->figures; }

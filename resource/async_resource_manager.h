@@ -18,7 +18,7 @@ struct ResourceStats {
   std::uint64_t removed = 0;  ///< taken out again while open
   std::uint64_t closed = 0;
   std::uint64_t failed = 0;  ///< close() threw
-  std::size_t open = 0;      ///< held by scopes
+  std::size_t open = 0;      ///< held by scopes; for a while also some that were closed by hand
 };
 
 /// Resources belong to the scope that is current when they are added.  When it ends and its tasks
@@ -27,6 +27,9 @@ struct ResourceStats {
 ///
 /// Each close() runs in a shielded scope of its own: no cancel from outside reaches it, timeouts
 /// inside it work, and tasks it leaves behind are cancelled and joined when it has returned.
+///
+/// A resource that is closed by hand has left its scope.  The scope lets go of it when others are
+/// added, before such ones are as many as those that are open.
 ///
 /// Threads: the loop's thread.
 class ASYNCIO_API ASYNCIO_API_STABLE AsyncResourceManager {
@@ -47,6 +50,7 @@ class ASYNCIO_API ASYNCIO_API_STABLE AsyncResourceManager {
   /// Throws: NotInTaskError.
   static std::size_t close_scope(CancellationScope& scope);
 
+  /// Returns how many open resources `scope` holds.
   static std::size_t resource_count(const CancellationScope& scope);
   static ResourceStats stats();
   /// Resources that lost their scope and are still open: their close() failed, or their scope was

@@ -12,8 +12,8 @@
 #include <new>
 #include <string>
 #include <utility>
-#include <vector>
 
+#include <asyncio/core/detail/done_callbacks.h>
 #include <asyncio/core/detail/scope.h>
 #include <asyncio/core/detail/slot.h>
 #include <asyncio/core/export.h>
@@ -23,13 +23,12 @@
 #include <asyncio/core/lowlevel/waiter.h>
 #include <asyncio/core/task_state.h>
 #include <asyncio/core/time.h>
-#include <asyncio/core/unique_function.h>
 
 namespace asyncio::detail {
 
 class Inbox;
-class StackPool;
 class Scheduler;
+class StackPool;
 class TaskControl;
 
 /// A place in the ready queue: a task, or a callback.
@@ -60,13 +59,13 @@ class ASYNCIO_API ContextBase {
   /// As inherit(), for another thread: an object that nothing else refers to.
   virtual std::shared_ptr<ContextBase> inherit_alone() = 0;
 };
+
 /// How many bytes of a stack are usable, and how many below it are its guard.  Both are rounded up
 /// to pages; 0 means what is usual in the loop.
 struct StackSize {
   std::size_t usable = 0;
   std::size_t guard = 0;
 };
-
 
 /// A stack, or the saved state of what runs on it.
 struct Fiber {
@@ -157,11 +156,11 @@ class alignas(64) ASYNCIO_API TaskControl : public ReadyNode {
   lowlevel::List<CompletionNode> completions;
   lowlevel::List<lowlevel::Ownership> owned;
   Invoke invoke = nullptr;
-  StackPool* stacks = nullptr;  ///< where its stack belongs
   void* closure = nullptr;
+  StackPool* stacks = nullptr;  ///< where its stack belongs
   std::exception_ptr exception;
   std::shared_ptr<ContextBase> context;
-  std::unique_ptr<std::vector<UniqueFunction<void()>>> done_callbacks;
+  std::unique_ptr<DoneCallbacks> done_callbacks;
   Inbox* inbox = nullptr;  ///< of the loop; never freed, so any thread may use it at any time
   TimePoint created{};
   TimePoint started{};

@@ -167,7 +167,9 @@ void start_task(TaskControl& control) noexcept {
 namespace {
 
 [[gnu::cold]] void schedule_done_callbacks(Scheduler& scheduler, TaskControl& task) noexcept {
-  for (auto& callback : *task.done_callbacks) call_soon_reporting(scheduler, std::move(callback));
+  task.done_callbacks->take_all([&](UniqueFunction<void()> callback) {
+    call_soon_reporting(scheduler, std::move(callback));
+  });
   task.done_callbacks.reset();
 }
 

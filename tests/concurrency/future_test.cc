@@ -282,5 +282,26 @@ TEST_F(FutureTest, DoneCallbacksRunFromTheLoopInOrder) {
   });
 }
 
+TEST_F(FutureTest, DoneCallbackThatIsRemovedIsNotCalled) {
+  run([] {
+    const Future<int> future;
+    std::vector<int> calls;
+    future.add_done_callback([&] { calls.push_back(1); });
+    auto held = std::make_shared<int>(1);
+    const std::uint64_t removed = future.add_done_callback([&, held] { calls.push_back(2); });
+    const std::uint64_t last =
+        future.add_done_callback([&](const Future<int>&) { calls.push_back(3); });
+    EXPECT_TRUE(future.remove_done_callback(removed));
+    EXPECT_EQ(1, held.use_count());
+    EXPECT_FALSE(future.remove_done_callback(removed));
+    future.set_result(2);
+    EXPECT_FALSE(future.remove_done_callback(last)) << "it is about to be called";
+    settle();
+    EXPECT_EQ((std::vector{1, 3}), calls);
+    EXPECT_EQ(0u, future.add_done_callback([] {}));
+    settle();
+  });
+}
+
 }  // namespace
 }  // namespace asyncio::test

@@ -1,4 +1,5 @@
 // Done callbacks: once each, from the loop, in order.
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -149,6 +150,56 @@ TEST_F(DoneCallbacksTest, S48_RunsForMainToo) {
   int calls = 0;
   run([&] { current_task().add_done_callback([&] { ++calls; }); });
   EXPECT_EQ(1, calls);
+}
+
+TEST_F(DoneCallbacksTest, S48_OneThatIsRemovedIsNotCalledAndLetsGoOfWhatItHolds) {
+  std::string order;
+  auto held = std::make_shared<int>(1);
+  run([&] {
+    auto task = create_task([] { sleep(1s); });
+    task.add_done_callback([&] { order += "first;"; });
+    const std::uint64_t removed = task.add_done_callback([&, held] { order += "removed;"; });
+    task.add_done_callback([&](const Task<void>&) { order += "last;"; });
+    EXPECT_TRUE(task.remove_done_callback(removed));
+    EXPECT_EQ(1, held.use_count());
+    EXPECT_FALSE(task.remove_done_callback(removed));
+    EXPECT_FALSE(task.remove_done_callback(0));
+    await(task);
+    settle();
+  });
+  EXPECT_EQ("first;last;", order);
+}
+
+TEST_F(DoneCallbacksTest, S48_OnceTheTaskHasEndedNoneCanBeRemoved) {
+  run([] {
+    int calls = 0;
+    auto task = create_task([] {});
+    const std::uint64_t before = task.add_done_callback([&] { ++calls; });
+    await(task);
+    EXPECT_FALSE(task.remove_done_callback(before)) << "it is about to be called";
+    const std::uint64_t after = task.add_done_callback([&] { ++calls; });
+    EXPECT_EQ(0u, after);
+    EXPECT_FALSE(task.remove_done_callback(after));
+    settle();
+    EXPECT_EQ(2, calls);
+  });
+}
+
+TEST_F(DoneCallbacksTest, S48_WhatARemovedOneHoldsMayAddAndRemoveOthers) {
+  run([] {
+    int calls = 0;
+    auto task = create_task([] { sleep(1s); });
+    const std::uint64_t other = task.add_done_callback([] { ADD_FAILURE() << "was removed"; });
+    std::shared_ptr<void> at_end{nullptr, [&, handle = AnyTask{task}](void*) {
+                                   EXPECT_TRUE(handle.remove_done_callback(other));
+                                   handle.add_done_callback([&] { ++calls; });
+                                 }};
+    const std::uint64_t id = task.add_done_callback([held = std::move(at_end)] {});
+    EXPECT_TRUE(task.remove_done_callback(id));
+    await(task);
+    settle();
+    EXPECT_EQ(1, calls);
+  });
 }
 
 TEST_F(DoneCallbacksTest, EmptyCallbackIsRefusedWhereItIsGiven) {

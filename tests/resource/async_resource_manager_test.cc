@@ -1,4 +1,5 @@
 // Resources and their scopes: who closes them, when, in which order, and what may go wrong.
+#include <algorithm>
 #include <functional>
 #include <memory>
 #include <stdexcept>
@@ -986,6 +987,95 @@ TEST_F(AsyncResourceManagerTest, C55_ScopesThatComeAndGoLeaveNothing) {
     EXPECT_EQ(open, Manager::stats().open);
     EXPECT_TRUE(Manager::detect_leaks().empty());
   });
+}
+
+// ---- Closed by hand -----------------------------------------------------------------------------
+
+TEST_F(AsyncResourceManagerTest, OneThatIsClosedByHandIsNoLongerTheScopes) {
+  run([&] {
+    CancellationScope::run([&](CancellationScope& scope) {
+      const auto probe = add("a");
+      EXPECT_EQ(1u, Manager::resource_count(scope));
+      probe->close();
+      EXPECT_EQ(0u, Manager::resource_count(scope));
+    });
+  });
+  EXPECT_EQ((Log{"close a", "a closed"}), log);
+}
+
+TEST_F(AsyncResourceManagerTest, OfThoseClosedByHandALongLivingScopeKeepsFew) {
+  run([&] {
+    CancellationScope::run([&](CancellationScope& scope) {
+      const auto open = add("open");
+      std::vector<std::weak_ptr<Probe>> closed;
+      for (int i = 0; i < 10'000; ++i) {
+        const auto probe = add("short-lived");
+        probe->close();
+        closed.emplace_back(probe);
+      }
+      log.clear();
+      const auto alive = std::count_if(closed.begin(), closed.end(),
+                                       [](const auto& probe) { return !probe.expired(); });
+      EXPECT_LT(alive, 20);
+      EXPECT_LT(Manager::stats().open, 20u);
+      EXPECT_EQ(1u, Manager::resource_count(scope));
+      EXPECT_FALSE(open->is_closed());
+    });
+  });
+  EXPECT_EQ((Log{"close open", "open closed"}), log);
+}
+
+TEST_F(AsyncResourceManagerTest, ManyThatAreOpenStayAndAreClosedInOrder) {
+  constexpr int count = 1000;
+  run([&] {
+    CancellationScope::run([&] {
+      for (int i = 0; i < count; ++i) {
+        add(std::to_string(i));
+        add("by hand")->close();
+      }
+      log.clear();
+    });
+  });
+  ASSERT_EQ(2u * count, log.size());
+  for (int i = 0; i < count; ++i) {
+    EXPECT_EQ("close " + std::to_string(count - 1 - i), log[2 * static_cast<std::size_t>(i)]);
+  }
+}
+
+TEST_F(AsyncResourceManagerTest, TheDestructorOfOneThatIsLetGoMayAddAnother) {
+  class Successor : public Probe {
+   public:
+    using Probe::Probe;
+    ~Successor() override { at_end(); }
+    std::function<void()> at_end;
+  };
+  int successors = 0;
+  run([&] {
+    CancellationScope::run([&](CancellationScope& scope) {
+      for (int i = 0; i < 100; ++i) {
+        const auto probe = std::make_shared<Successor>("a", log);
+        probe->at_end = [&] {
+          if (++successors <= 50) add("successor");
+        };
+        Manager::add(probe);
+        probe->close();
+      }
+      EXPECT_EQ(std::min<std::size_t>(50, static_cast<std::size_t>(successors)),
+                Manager::resource_count(scope));
+      EXPECT_GT(successors, 50);
+    });
+  });
+}
+
+TEST_F(AsyncResourceManagerTest, OfThoseThatFailedToCloseOnlyTheLivingAreRemembered) {
+  run([&] {
+    for (int i = 0; i < 1000; ++i) {
+      CancellationScope::run([&] { add("a", [] { throw std::runtime_error("no"); }); });
+    }
+  });
+  EXPECT_EQ(1000u, reports.size());
+  reports.clear();
+  EXPECT_TRUE(Manager::detect_leaks().empty());
 }
 
 }  // namespace

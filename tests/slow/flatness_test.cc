@@ -1,7 +1,10 @@
 // Create, cancel, join, over and over: whatever a task waited for, nothing of it stays.
 #include <algorithm>
+#include <coroutine>
+#include <csignal>
 #include <cstdio>
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -95,6 +98,109 @@ TEST_F(FlatnessTest, C55_AMillionRoundsOfCreateCancelAndJoinLeaveNothing) {
     lock.unlock();
     semaphore.release();
     forever.cancel();
+  });
+}
+
+/// Runs at once, and is destroyed with its handle.
+class Routine {
+ public:
+  struct promise_type {
+    Routine get_return_object() {
+      return Routine{std::coroutine_handle<promise_type>::from_promise(*this)};
+    }
+    std::suspend_never initial_suspend() noexcept { return {}; }
+    std::suspend_always final_suspend() noexcept { return {}; }
+    void return_void() noexcept {}
+    void unhandled_exception() { throw; }
+  };
+  explicit Routine(std::coroutine_handle<promise_type> coroutine) : coroutine_(coroutine) {}
+  Routine(const Routine&) = delete;
+  Routine& operator=(const Routine&) = delete;
+  ~Routine() { coroutine_.destroy(); }
+
+ private:
+  std::coroutine_handle<promise_type> coroutine_;
+};
+
+class ClosedByHand : public AsyncResource {
+ public:
+  void close() override { closed_ = true; }
+  bool is_closed() const noexcept override { return closed_; }
+
+ private:
+  bool closed_ = false;
+  char bulk_[500] = {};
+};
+
+TEST_F(FlatnessTest, C55_OnWhatLivesLongNothingOfTheShortLivedPilesUp) {
+  const std::size_t rounds = scaled(50'000);
+  run([&] {
+    const auto endless = create_task([] { sleep(24h); });
+    const Future<int> never;
+    TaskGroup group;
+    struct Case {
+      const char* what;
+      std::function<void()> round;
+    };
+    const std::vector<Case> cases{
+        {"wait() for the first",
+         [&] {
+           wait(std::vector{endless, create_task([] {})},
+                ReturnWhen::first_completed);
+         }},
+        {"the first of as_completed()",
+         [&] {
+           for (const auto& task : as_completed(std::vector{endless, create_task([] {})})) {
+             await(task);
+             break;
+           }
+         }},
+        {"a done callback of a task",
+         [&] { endless.remove_done_callback(endless.add_done_callback([] {})); }},
+        {"a done callback of a future",
+         [&] { never.remove_done_callback(never.add_done_callback([] {})); }},
+        {"a coroutine that awaits a task",
+         [&] {
+           const auto wait_for_it = [](Task<void> task) -> Routine { co_await task; };
+           static_cast<void>(wait_for_it(endless));
+         }},
+        {"a coroutine that awaits a future",
+         [&] {
+           const auto wait_for_it = [](Future<int> future) -> Routine { co_await future; };
+           static_cast<void>(wait_for_it(never));
+         }},
+        {"a resource closed by hand",
+         [] {
+           const auto resource = std::make_shared<ClosedByHand>();
+           AsyncResourceManager::add(resource);
+           resource->close();
+         }},
+        {"a resource removed",
+         [] {
+           const auto resource = std::make_shared<ClosedByHand>();
+           AsyncResourceManager::add(resource);
+           AsyncResourceManager::remove(resource);
+         }},
+        {"a child of a group", [&] { await(group.spawn([] {})); }},
+        {"a timer", [] { get_event_loop().del_timer(call_later(24h, [] {})); }},
+        {"a signal handler",
+         [] {
+           EventLoop& here = get_event_loop();
+           here.remove_signal_handler(here.add_signal_handler(SIGUSR2, [](int) {}));
+         }},
+        {"a handle of the loop", [] { static_cast<void>(get_event_loop().handle()); }},
+    };
+    for (const auto& [what, round] : cases) {
+      for (std::size_t i = 0; i < rounds / 10; ++i) round();
+      yield();
+      const std::size_t memory = resident_bytes();
+      for (std::size_t i = 0; i < rounds; ++i) round();
+      yield();
+      const std::size_t grown = resident_bytes() - std::min(memory, resident_bytes());
+      std::printf("%-32s %zu bytes more\n", what, grown);
+      EXPECT_LT(grown, std::size_t{1} << 20) << what;
+    }
+    endless.cancel();
   });
 }
 

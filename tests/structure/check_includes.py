@@ -19,7 +19,14 @@ ARROWS = {
 }
 # What core/detail is to the modules that stand on it: what templates and observation force.
 DETAIL_OUTSIDE_CORE = {
-    "concurrency": ["observation_hooks.h", "of_loop.h", "scope.h", "slot.h", "task_control.h"],
+    "concurrency": [
+        "done_callbacks.h",
+        "observation_hooks.h",
+        "of_loop.h",
+        "scope.h",
+        "slot.h",
+        "task_control.h",
+    ],
     "resource": ["observation_hooks.h", "of_loop.h", "task_control.h", "thread_context.h"],
     "observable": ["fork_mutex.h", "observation_hooks.h", "of_loop.h", "task_control.h"],
     "backends": [],
