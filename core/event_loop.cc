@@ -50,6 +50,7 @@ void EventLoop::run_main(detail::TaskControl& main) { loop_->run_main(main); }
 detail::Scope& EventLoop::root_scope_for_main() {
   loop_->check_not_nested("run(main)");
   detail::check_fork(rooms().reactor, "run(main)");
+  rooms().reactor.check_descriptors("run(main)");
   rooms().reactor.inbox().claim();
   return rooms().root;
 }

@@ -36,6 +36,7 @@ void EventLoopInterface::run() {
         "EventLoopInterface::run(): this process is a forked child, and its parent made the "
         "backend; make a new one");
   }
+  reactor.check_descriptors("EventLoopInterface::run()");
   struct Running {
     EventLoopInterface& interface;
     ~Running() {

@@ -52,6 +52,7 @@ void Ending::shutdown() {
   }
   check_fork(reactor, "shutdown");
   if (rooms_.root.ended) return;
+  reactor.check_descriptors("shutdown");
   scheduler.set_host_asleep(false);
   if (reactor.guest()) reactor.detach();
   const RunGuard guard{rooms_};
@@ -180,11 +181,23 @@ void Ending::drop_what_is_held() noexcept {
   rooms_.reactor.callbacks().clear();
 }
 
+// Somebody has closed our descriptors: without new ones, no cleanup could wait.
+void Ending::replace_lost_descriptors() noexcept {
+  if (!rooms_.reactor.has_lost_descriptors()) return;
+  try {
+    rooms_.reactor.replace_lost_descriptors();
+  } catch (const Error&) {
+    rooms_.failures.report("the end of a loop whose descriptors were closed",
+                           std::current_exception(), nullptr);
+  }
+}
+
 void Ending::end_loop() noexcept {
   Scope& root = rooms_.root;
   leave_host();
   {
     const RunGuard guard{rooms_};
+    replace_lost_descriptors();
     // Destructors that run here may start tasks, timers and callbacks, so this is repeated, but not
     // forever.
     for (int round = 0; round == 0 || (something_is_left() && round < farewell_turns); ++round) {

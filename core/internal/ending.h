@@ -35,6 +35,7 @@ class Ending {
   void close_root_resources(bool interrupted);
   void abandon_survivors();
   void leave_host() noexcept;
+  void replace_lost_descriptors() noexcept;
   bool something_is_left() const noexcept;
   /// Destroys callbacks and timers, which may come back and leave more.
   void drop_what_is_held() noexcept;

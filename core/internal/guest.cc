@@ -84,6 +84,7 @@ bool Guest::process_by_descriptor(Duration budget) {
   check_by_descriptor("process()");
   rooms_.reactor.inbox().check_thread("process()");
   check_fork(rooms_.reactor, "process()");
+  rooms_.reactor.check_descriptors("process()");
   const bool work = process(budget);
   if (work) rooms_.reactor.work_arrived();
   return work;

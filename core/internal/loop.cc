@@ -1,7 +1,9 @@
 #include <asyncio/core/internal/loop.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <new>
 #include <string>
 #include <utility>
 
@@ -9,6 +11,7 @@
 #include <asyncio/core/internal/dump.h>
 #include <asyncio/core/internal/memory/block_pool.h>
 #include <asyncio/core/internal/process/forks.h>
+#include <asyncio/core/internal/process/other_threads.h>
 #include <asyncio/core/internal/process/stack_overflow.h>
 #include <asyncio/core/internal/process/thread_end.h>
 #include <asyncio/core/internal/run_guard.h>
@@ -89,13 +92,46 @@ void Loop::stop() noexcept {
   }
 }
 
+// That nothing can wake a task is certain only while there is no other thread: one could have a
+// task's handle, to cancel it, or post without a LoopHandle.
+template <class Finished>
+bool Loop::drive(Finished finished) {
+  constexpr Duration shortest_pause = std::chrono::milliseconds{1};
+  constexpr Duration longest_pause = std::chrono::seconds{1};
+  Duration pause = shortest_pause;
+  bool reported = false;
+  for (;;) {
+    const std::uint64_t turns = turn_.count();
+    if (turn_.drive(finished)) return true;
+    if (scheduler_.stopping() || reactor_.forked() || tasks_.alive() == 0) return false;
+    if (!has_other_threads(workers_.threads())) return false;
+    if (turn_.count() != turns + 1) pause = shortest_pause;  // something was woken meanwhile
+    if (pause == longest_pause && !std::exchange(reported, true)) report_doubt();
+    turn_.sleep(Clock::now() + pause);
+    pause = std::min(2 * pause, longest_pause);
+  }
+}
+
+void Loop::report_doubt() noexcept {
+  try {
+    failures_.report(
+        "every task waits, and nothing but another thread could wake one, by cancelling it. If "
+        "none is going to, this is a deadlock; a thread that is should hold a LoopHandle, and then "
+        "this is not said\n" +
+            dump_text(rooms_),
+        nullptr, nullptr);
+  } catch (const std::bad_alloc&) {
+  }
+}
+
 void Loop::run_main(TaskControl& main) {
   const RunGuard guard{rooms_};
   check_fork(reactor_, "run");
+  reactor_.check_descriptors("run");
   scheduler_.watch_main(&main);
   std::exception_ptr failure;
   try {
-    turn_.drive([&] { return main.done(); });
+    drive([&] { return main.done(); });
     failure = failures_.take();
   } catch (const BackendError&) {
     failure = std::current_exception();
@@ -124,7 +160,8 @@ void Loop::run_main(TaskControl& main) {
 void Loop::run_until_idle() {
   const RunGuard guard{rooms_};
   check_fork(reactor_, "run");
-  const bool idle = !turn_.drive([&] { return turn_.only_background_is_left(); });
+  reactor_.check_descriptors("run");
+  const bool idle = !drive([&] { return turn_.only_background_is_left(); });
   check_fork(reactor_, "run() came back");
   const bool stopped = scheduler_.take_stop();
   if (std::exception_ptr failure = failures_.take(); failure != nullptr) {

@@ -46,6 +46,11 @@ class Loop final : private ReactorUser {
   LoopStatistics statistics() const;
 
  private:
+  /// As Turn::drive(), but also waits for what other threads may do with a task's handle.
+  template <class Finished>
+  bool drive(Finished finished);
+  void report_doubt() noexcept;
+
   // ReactorUser, with stop():
   void work_came() noexcept override { scheduler_.work_came(); }
   bool process(Duration budget) noexcept override { return guest_.process(budget); }

@@ -170,6 +170,12 @@ bool Turn::wait() {
   }
   TimePoint until = clock != nullptr ? TimePoint::max() : earliest;
   if (rooms_.memory.may_be_trimmed()) until = std::min(until, rooms_.memory.trim(Clock::now()));
+  sleep(until);
+  return true;
+}
+
+void Turn::sleep(TimePoint until) {
+  Reactor& reactor = rooms_.reactor;
   Inbox& inbox = reactor.inbox();
   if (inbox.begin_sleep()) {
     reactor.wait(until);
@@ -178,7 +184,6 @@ bool Turn::wait() {
     reactor.wait(TimePoint::min());
   }
   last_poll_ = Clock::now();
-  return true;
 }
 
 bool Turn::has_work() const noexcept {

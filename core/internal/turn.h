@@ -36,6 +36,10 @@ class Turn {
   /// Throws: BackendError.
   bool step(bool may_wait);
 
+  /// Sleeps until `until`, a real time, or until something comes.
+  /// Throws: BackendError.
+  void sleep(TimePoint until);
+
   /// To be called when a run begins.
   void begin_run() noexcept { last_poll_ = Clock::now(); }
 

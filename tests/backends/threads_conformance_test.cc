@@ -1,5 +1,5 @@
-// Posts from other threads and loops beside each other, the same on every backend (cases L29, L30
-// and L39; that sleeping loops cost one write is in core/inbox_test.cc).
+// Posts from other threads and loops beside each other, the same on every backend (cases L29, L30,
+// L36 and L39; that sleeping loops cost one write is in core/inbox_test.cc).
 #include <algorithm>
 #include <atomic>
 #include <functional>
@@ -14,6 +14,7 @@
 
 #include <asyncio/asyncio.h>
 #include <asyncio/tests/support/loop_test.h>
+#include <asyncio/tests/support/messages.h>
 #include <asyncio/tests/support/scale.h>
 #include <asyncio/tests/support/socket_pair.h>
 
@@ -388,6 +389,101 @@ TEST_F(ThreadConformance, L39_OneDescriptorWatchedByTwoLoopsWakesBoth) {
   pair.write(1, "x");
   for (auto& thread : threads) thread.get();
   EXPECT_EQ(2, woken);
+}
+
+// ---- L36: what another thread may still do ------------------------------------------------------
+
+/// A thread that does `act` once the loop has found that nothing of its own could wake a task.
+std::thread once_all_wait(std::function<void()> act) {
+  auto parked = std::make_shared<std::atomic<bool>>(false);
+  call_soon([parked] { *parked = true; });
+  return std::thread{[parked, act = std::move(act)] {
+    while (!*parked) std::this_thread::yield();
+    for (int i = 0; i < 100; ++i) std::this_thread::yield();
+    act();
+  }};
+}
+
+TEST_F(ThreadConformance, L36_NoDeadlockWhileAThreadMayCancelMain) {
+  std::thread other;
+  EXPECT_THROW(run([&] {
+                 other = once_all_wait([me = current_task()] { me.cancel("by a thread"); });
+                 Event{}.wait();
+               }),
+               TaskCancelledException);
+  other.join();
+}
+
+TEST_F(ThreadConformance, L36_NoDeadlockWhileAThreadMayCancelAnyTask) {
+  run([&] {
+    const auto task = create_task([] { Event{}.wait(); });
+    std::thread other = once_all_wait([task] { task.cancel("by a thread"); });
+    EXPECT_THROW(await(task), TaskCancelledException);
+    other.join();
+  });
+}
+
+TEST_F(ThreadConformance, L36_NoDeadlockWhileAThreadMayPostToALoopThatItKnowsToLive) {
+  run([&] {
+    Event posted;
+    std::thread other =
+        once_all_wait([&, here = &loop()] { here->call_soon_threadsafe([&] { posted.set(); }); });
+    posted.wait();
+    other.join();
+  });
+}
+
+TEST_F(ThreadConformance, L36_NoDeadlockWhileAThreadMayStopTheLoop) {
+  std::thread other;
+  const std::string message = message_of<InvalidStateError>([&] {
+    run([&] {
+      other = once_all_wait([here = &loop()] { here->stop(); });
+      Event{}.wait();
+    });
+  });
+  other.join();
+  EXPECT_TRUE(contains(message, "stop() was called")) << message;
+}
+
+TEST_F(ThreadConformance, L36_NoDeadlockOfARunWithoutAMainEither) {
+  std::thread other;
+  const auto task = loop().create_task([&] {
+    other = once_all_wait([me = current_task()] { me.cancel("by a thread"); });
+    Event{}.wait();
+  });
+  loop().run();
+  EXPECT_EQ(TaskState::cancelled, task.state());
+  other.join();
+}
+
+TEST_F(ThreadConformance, L36_ADeadlockIsCertainWhenTheLastOtherThreadHasEnded) {
+  std::thread other;
+  EXPECT_THROW(run([&] {
+                 other = once_all_wait([] {});
+                 Event{}.wait();
+               }),
+               DeadlockError);
+  other.join();
+}
+
+TEST_F(ThreadConformance, L36_IdleThreadsOfTheLoopsOwnWakeNobody) {
+  EXPECT_THROW(run([&] {
+                 auto busy = create_task([] { to_thread([] {}); });
+                 to_thread([] {});
+                 await(busy);
+                 Event{}.wait();
+               }),
+               DeadlockError);
+}
+
+TEST_F(ThreadConformance, L36_WithAThreadAboutARunWithoutTasksStillEnds) {
+  std::atomic<bool> stop{false};
+  std::thread other{[&] {
+    while (!stop) std::this_thread::yield();
+  }};
+  loop().run();
+  stop = true;
+  other.join();
 }
 
 }  // namespace

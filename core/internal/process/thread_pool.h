@@ -30,6 +30,8 @@ class ThreadPool {
   /// Throws: std::system_error if no thread at all can be started.
   void submit(UniqueFunction<void()> job);
 
+  std::size_t threads() const noexcept { return workers_.size(); }
+
  private:
   /// Shared with the threads, which may outlive the pool.
   struct State {

@@ -32,6 +32,13 @@ class Workers {
   /// Jobs that have not been reported done; each may wake a task.
   std::size_t jobs() const noexcept { return jobs_; }
 
+  /// The threads of all lanes.
+  std::size_t threads() const noexcept {
+    std::size_t sum = 0;
+    for (const Pool& pool : pools_) sum += pool.threads->threads();
+    return sum;
+  }
+
   /// The tasks that wait for a job.
   lowlevel::WaitQueue& waiting() noexcept { return waiting_; }
 

@@ -8,6 +8,8 @@
 #include <utility>
 
 #include <fcntl.h>
+#include <sys/epoll.h>
+#include <unistd.h>
 
 #include <asyncio/core/detail/task_control.h>
 #include <asyncio/core/errors.h>
@@ -26,6 +28,17 @@ constexpr Duration sweep_every = std::chrono::milliseconds{200};
 
 std::string fd_text(const char* call, int fd) {
   return std::string{call} + "(fd " + std::to_string(fd) + ")";
+}
+
+// For an open descriptor that the kernel does not watch.
+std::string refusal_text(int error) {
+  std::string text = std::string{std::strerror(error)} + "; the kernel refuses to watch it";
+  if (error == ENOSPC) {
+    text +=
+        " (the processes of this user watch as many descriptors as fs.epoll.max_user_watches "
+        "allows: raise that, or watch fewer)";
+  }
+  return text;
 }
 
 }  // namespace
@@ -55,7 +68,7 @@ struct DescriptorTable::FdWaiter : lowlevel::Waiter {
   int fd;
   Direction direction;
   bool of_owner;
-  bool dead = false;  ///< broken because the descriptor was found closed, not by notify_closing
+  int error = 0;  ///< why the wait is broken: EBADF for a closed descriptor; 0: notify_closing()
 };
 
 // ---- Waiting ------------------------------------------------------------------------------------
@@ -100,7 +113,7 @@ bool DescriptorTable::register_for(int fd, Interest wanted, const char* call) {
   if (error != 0 && error != EPERM) {
     backend_.watch(fd, Interest::none);
     forget(fd);
-    throw FdError(fd_text(call, fd) + ": " + std::strerror(error), error);
+    throw FdError(fd_text(call, fd) + ": " + refusal_text(error), error);
   }
   Entry& entry = entry_of(fd);
   entry.registered = error == 0 ? wanted : Interest::none;
@@ -125,7 +138,7 @@ bool DescriptorTable::look_afresh(const TaskControl& self, int fd, Direction dir
   Entry& entry = make_entry_of(fd);
   const int slot = static_cast<int>(direction);
   const bool same_file = entry.is_of(info) || is_owner_waiting(entry);
-  if (!same_file) break_waits(fd, true);  // they wait for a file that is gone; this is another one
+  if (!same_file) break_waits(fd, EBADF);  // they wait for a file that is gone; this is another one
   if (entry.waiter[slot] != nullptr) throw_busy(fd, *entry.waiter[slot], call);
   const Interest wanted = interest_of(direction);
   if (any(entry.registered & wanted) && still_stands(entry, info)) {
@@ -142,15 +155,14 @@ bool DescriptorTable::look_afresh(const TaskControl& self, int fd, Direction dir
   return true;
 }
 
-void DescriptorTable::throw_broken(const TaskControl& self, int fd, bool dead, const char* call) {
-  if (dead) {
-    throw FdError(fd_text(call, fd) + ": " + std::strerror(EBADF) + "; it was closed while task '" +
-                      self.display_name() +
-                      "' waited on it: call notify_closing(fd) before close(fd)",
-                  EBADF);
-  }
-  throw ClosedError(fd_text(call, fd) + ": closed while task '" + self.display_name() +
-                    "' waited on it");
+void DescriptorTable::throw_broken(const TaskControl& self, int fd, int error, const char* call) {
+  const std::string what = fd_text(call, fd) + ": ";
+  const std::string meanwhile = " while task '" + self.display_name() + "' waited on it";
+  if (error == 0) throw ClosedError(what + "closed" + meanwhile);
+  if (error != EBADF) throw FdError(what + refusal_text(error) + meanwhile, error);
+  throw FdError(what + std::strerror(EBADF) + "; it was closed" + meanwhile +
+                    ": call notify_closing(fd) before close(fd)",
+                EBADF);
 }
 
 bool DescriptorTable::prepare_wait(const TaskControl& self, int fd, Direction direction,
@@ -169,7 +181,7 @@ inline Wake DescriptorTable::park(lowlevel::CurrentTask self, FdWaiter& waiter,
   const Wake outcome =
       deadline == nullptr ? self.suspend(waiter) : self.suspend_until(waiter, *deadline);
   if (outcome == Wake::broken) [[unlikely]]
-    throw_broken(self.control(), waiter.fd, waiter.dead, call);
+    throw_broken(self.control(), waiter.fd, waiter.error, call);
   return outcome;
 }
 
@@ -201,11 +213,11 @@ Wake DescriptorTable::wait_as_owner(lowlevel::CurrentTask self, int fd, Directio
   return park(self, waiter, deadline, call);
 }
 
-void DescriptorTable::break_waits(int fd, bool dead) noexcept {
+void DescriptorTable::break_waits(int fd, int error) noexcept {
   for (FdWaiter*& waiter : entry_of(fd).waiter) {
     if (waiter == nullptr) continue;
     --waiters_;
-    waiter->dead = dead;
+    waiter->error = error;
     lowlevel::wake(*std::exchange(waiter, nullptr), Wake::broken);
   }
 }
@@ -219,13 +231,13 @@ void DescriptorTable::take_over(int fd, const char* call) {
     const bool same_file = ::fstat(fd, &info) == 0 && entry.is_of(info);
     if (same_file || waiter->of_owner) throw_busy(fd, *waiter, call);
   }
-  break_waits(fd, true);
+  break_waits(fd, EBADF);
   notify_closing(fd);
 }
 
 void DescriptorTable::notify_closing(int fd) noexcept {
   if (!has(fd)) return;
-  break_waits(fd, false);
+  break_waits(fd, 0);
   Entry& entry = entry_of(fd);
   if (any(entry.registered)) backend_.watch(fd, Interest::none);
   forget(fd);
@@ -243,8 +255,20 @@ void DescriptorTable::note_ready(int fd, Interest directions) noexcept {
 
 void DescriptorTable::note_dead(int fd) noexcept {
   if (!has(fd)) return;
-  break_waits(fd, true);
+  break_waits(fd, cause_of_death(fd));
   forget(fd);
+}
+
+// A backend that hears of a refusal late has lost the errno, so the kernel is asked once more.
+int DescriptorTable::cause_of_death(int fd) const noexcept {
+  struct stat info {};
+  if (::fstat(fd, &info) != 0 || !entry_of(fd).is_of(info)) return EBADF;
+  const int probe = ::epoll_create1(EPOLL_CLOEXEC);
+  epoll_event nothing{};
+  const bool refused = probe < 0 || ::epoll_ctl(probe, EPOLL_CTL_ADD, fd, &nothing) != 0;
+  const int error = refused ? errno : EBADF;
+  if (probe >= 0) ::close(probe);
+  return error;
 }
 
 // From a report to the task there are three steps through memory, which is in no cache if tasks are
@@ -368,7 +392,7 @@ bool DescriptorTable::verify(int fd) noexcept {
   if (open && still_stands(entry, info)) return true;
   const int error = open ? watch(fd, entry.registered) : EBADF;
   if (error == EBADF || error == EPERM) {
-    break_waits(fd, true);
+    break_waits(fd, error);
     backend_.watch(fd, Interest::none);
     forget(fd);
     return true;

@@ -123,12 +123,14 @@ class DescriptorTable {
   /// Parks the task, with the registration in place.
   lowlevel::Wake park(lowlevel::CurrentTask self, FdWaiter& waiter, const TimePoint* deadline,
                       const char* call);
-  [[noreturn, gnu::noinline]] static void throw_broken(const TaskControl& self, int fd, bool dead,
+  [[noreturn, gnu::noinline]] static void throw_broken(const TaskControl& self, int fd, int error,
                                                        const char* call);
   void wake_reported(const Report& report) noexcept;
-  /// Wakes the tasks that wait on `fd`, because the descriptor is gone.  `dead` says that it was
-  /// found closed.
-  void break_waits(int fd, bool dead) noexcept;
+  /// Wakes the tasks that wait on `fd`, because the descriptor is gone.  `error` says why: EBADF if
+  /// it was found closed, 0 for notify_closing().
+  void break_waits(int fd, int error) noexcept;
+  /// The errno for a descriptor that the backend does not watch any more.
+  int cause_of_death(int fd) const noexcept;
   void forget(int fd) noexcept;
   void unregister(int fd, Interest directions) noexcept;
   /// As EventLoopInterface::watch(), for a number that has an entry.

@@ -74,6 +74,8 @@ class Inbox {
   bool is_open(std::uint64_t epoch) const noexcept { return epoch == this->epoch(); }
   /// Empties the eventfd.  Returns false if it was empty.
   bool drain() noexcept;
+  /// Takes note that somebody else has closed the eventfd: its number may stand for another file.
+  void forget_wake_fd() noexcept { wake_fd_ = -1; }
   /// Makes a new eventfd, in the child of a fork.
   void after_fork();
 

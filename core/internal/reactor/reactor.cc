@@ -39,6 +39,7 @@ Reactor::Reactor(EventLoopInterface& interface)
       guest_(backend_.is_guest()),
       generation_(forks.load(std::memory_order_relaxed)) {
   count_forks();
+  ::fstat(inbox_->wake_fd(), &wake_file_);
 }
 
 Reactor::~Reactor() {
@@ -94,6 +95,34 @@ void Reactor::detach() noexcept {
   rebuilt();
   if (std::exchange(resting_, false)) {
     backend_.watch(inbox_->wake_fd(), Interest::read);
+// The one that wakes us stands for all: who closes it has not looked whose it was.
+bool Reactor::has_lost_descriptors() const noexcept {
+  struct stat now {};
+  return ::fstat(inbox_->wake_fd(), &now) != 0 || now.st_dev != wake_file_.st_dev ||
+         now.st_ino != wake_file_.st_ino;
+}
+
+void Reactor::check_descriptors(const char* call) const {
+  if (!has_lost_descriptors()) return;
+  throw InvalidStateError(
+      std::string{call} +
+      " on a loop whose own descriptors were closed by somebody else, as a program does that "
+      "becomes a daemon: make the loop after that, or keep descriptors that are not yours open");
+}
+
+void Reactor::replace_lost_descriptors() {
+  backend_.watch(inbox_->wake_fd(), Interest::none);
+  inbox_->forget_wake_fd();
+  if (timerfd_ >= 0) backend_.watch(timerfd_, Interest::none);
+  timerfd_ = -1;
+  timerfd_deadline_ = TimePoint::max();
+  // First that of the backend: libev closes the old number as late as in its next run, and by then
+  // it could be that of a descriptor of ours.
+  backend_.rebuild();
+  backend_.wait(TimePoint::min(), *this);
+  after_fork();
+}
+
     backend_.watch(timerfd_, Interest::read);
   }
   backend_.detach();
@@ -103,7 +132,7 @@ void Reactor::after_fork() {
   rebuilt();
   backend_.rebuild();  // first: until then every change would reach the parent's kernel object
   generation_ = forks.load(std::memory_order_relaxed);
-  if (started_) backend_.watch(inbox_->wake_fd(), Interest::none);
+  if (inbox_->wake_fd() >= 0) backend_.watch(inbox_->wake_fd(), Interest::none);
   inbox_->after_fork();
   const bool was_started = std::exchange(started_, false);
   if (timerfd_ >= 0) {
@@ -155,7 +184,7 @@ void Reactor::wait(TimePoint until) {
   const bool may_block = until > now;
   if (const TimePoint check_at = descriptors_.check_before_wait(now); until > check_at) {
     reports_ = 0;
-    backend_.wait(check_at, *this);
+    wait_in_backend(check_at);
     if (reports_ == 0 && Clock::now() >= check_at) descriptors_.verify_waits();
     settle_reports();
     return;
@@ -163,13 +192,30 @@ void Reactor::wait(TimePoint until) {
   const bool by_timerfd = may_block && timerfd_ >= 0 && until != TimePoint::max();
   if (by_timerfd) arm_timerfd(until);
   reports_ = 0;
-  backend_.wait(by_timerfd ? TimePoint::max() : may_block ? until : TimePoint::min(), *this);
+  wait_in_backend(by_timerfd ? TimePoint::max() : may_block ? until : TimePoint::min());
   if (may_block && reports_ == 0 && Clock::now() < until) {
     if (++empty_wakeups_ >= most_empty_wakeups) {
       empty_wakeups_ = 0;
       descriptors_.rebuild();
     }
   } else if (may_block || reports_ != 0) {  // an empty look without a wait proves nothing
+void Reactor::wait_in_backend(TimePoint until) {
+  try {
+    backend_.wait(until, *this);
+  } catch (const BackendError&) {
+    if (has_lost_descriptors()) stop_for_lost_descriptors();
+    throw;
+  }
+}
+
+// The tasks can be unwound with new ones, which is all that is left to do.
+void Reactor::stop_for_lost_descriptors() {
+  replace_lost_descriptors();
+  throw BackendError("backend '" + backend_.type() +
+                     "' cannot go on: somebody has closed the loop's own descriptors while it ran; "
+                     "a program should close only what is its own");
+}
+
     empty_wakeups_ = 0;
   }
   settle_reports();
@@ -192,6 +238,7 @@ void Reactor::ready(int fd, Interest directions) noexcept {
     return;
   }
   descriptors_.note_ready(fd, directions);
+  if (fd == inbox_->wake_fd() || fd == timerfd_) zombie_seen_ = true;
   if (guest_) descriptors_.wake_reported();  // the host's turn goes on, and may ask for work
 }
 
@@ -202,7 +249,10 @@ void Reactor::dead(int fd) noexcept {
 
 void Reactor::settle_reports() {
   descriptors_.wake_reported();
-  if (std::exchange(zombie_seen_, false)) descriptors_.rebuild();
+  if (std::exchange(zombie_seen_, false)) {
+    if (has_lost_descriptors()) stop_for_lost_descriptors();
+    descriptors_.rebuild();
+  }
   descriptors_.drop_unclaimed();
 }
 

@@ -6,6 +6,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include <sys/stat.h>
+
 #include <asyncio/core/event_loop_interface.h>
 #include <asyncio/core/internal/reactor/backend.h>
 #include <asyncio/core/internal/reactor/callback_timers.h>
@@ -82,6 +84,14 @@ class Reactor final : private ReadySink {
 
   // ---- Descriptors ------------------------------------------------------------------------------
   DescriptorTable& descriptors() noexcept { return descriptors_; }
+  /// Has somebody else closed the descriptors of ours?
+  bool has_lost_descriptors() const noexcept;
+  /// Throws: InvalidStateError if so.  `call` names the caller.
+  void check_descriptors(const char* call) const;
+  /// Makes new ones, and does not touch what the old numbers may stand for.
+  /// Throws: BackendError.
+  void replace_lost_descriptors();
+
   std::size_t fd_waiters() const noexcept { return descriptors_.waiters(); }
   /// As DescriptorTable::notify_closing().  In the child of a fork, before after_fork(), it does
   /// nothing: what is watched is still the parent's.
@@ -113,6 +123,8 @@ class Reactor final : private ReadySink {
   void dead(int fd) noexcept override;
   void rebuilt() noexcept override { descriptors_.note_rebuild(); }
 
+  void wait_in_backend(TimePoint until);
+  [[noreturn]] void stop_for_lost_descriptors();
   void watch_own(int fd, const char* what);
   void arm_timerfd(TimePoint deadline);
   void settle_reports();
@@ -123,6 +135,7 @@ class Reactor final : private ReadySink {
   TimerQueue timers_;
   CallbackTimers callbacks_;
   DescriptorTable descriptors_;
+  struct stat wake_file_ {};  ///< what the number of its descriptor stood for when it was made
 
   Inbox* inbox_;
   int timerfd_ = -1;
