@@ -7,6 +7,7 @@
 #include <utility>
 
 #include <asyncio/core/detail/fork_mutex.h>
+#include <asyncio/core/detail/immortal.h>
 #include <asyncio/core/errors.h>
 
 #include "backend_table.h"
@@ -23,33 +24,28 @@ ASYNCIO_BACKEND_TABLE
 namespace {
 
 struct Registry {
+  Registry() {
+#define ASYNCIO_BACKEND(name) insert(backends::name());
+    ASYNCIO_BACKEND_TABLE
+#undef ASYNCIO_BACKEND
+  }
   detail::ForkMutex mutex;
-  std::vector<BackendInfo> backends;  // best first
+  std::vector<BackendInfo> list;  // best first
 
   void insert(BackendInfo backend) {
-    const auto place =
-        std::find_if(backends.begin(), backends.end(),
-                     [&](const BackendInfo& other) { return other.rank < backend.rank; });
-    backends.insert(place, std::move(backend));
+    const auto place = std::find_if(list.begin(), list.end(), [&](const BackendInfo& other) {
+      return other.rank < backend.rank;
+    });
+    list.insert(place, std::move(backend));
   }
 };
 
-// Leaked on purpose: loops may be made while statics are destroyed.
-Registry& registry() {
-  static Registry* const instance = [] {
-    auto* const made = new Registry;
-#define ASYNCIO_BACKEND(name) made->insert(backends::name());
-    ASYNCIO_BACKEND_TABLE
-#undef ASYNCIO_BACKEND
-    return made;
-  }();
-  return *instance;
-}
+constinit detail::Immortal<Registry> registry;
 
 std::vector<BackendInfo> snapshot() {
-  Registry& all = registry();
+  Registry& all = registry.get();
   const std::lock_guard lock{all.mutex};
-  return all.backends;
+  return all.list;
 }
 
 std::string names_of(const std::vector<BackendInfo>& backends) {
@@ -125,9 +121,9 @@ void register_backend(BackendInfo backend) {
   if (!backend.factory) {
     throw BackendError("register_backend('" + backend.name + "'): the factory is empty");
   }
-  Registry& all = registry();
+  Registry& all = registry.get();
   const std::lock_guard lock{all.mutex};
-  for (const BackendInfo& other : all.backends) {
+  for (const BackendInfo& other : all.list) {
     if (other.name == backend.name) {
       throw BackendError("register_backend('" + backend.name +
                          "'): a backend of that name exists already");

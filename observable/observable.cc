@@ -8,6 +8,7 @@
 #include <vector>
 
 #include <asyncio/core/detail/fork_mutex.h>
+#include <asyncio/core/detail/immortal.h>
 #include <asyncio/core/detail/observation_hooks.h>
 #include <asyncio/core/detail/of_loop.h>
 #include <asyncio/core/detail/task_control.h>
@@ -32,11 +33,8 @@ struct Shared {
   detail::ForkMutex mutex;
   std::shared_ptr<const Observers> observers = std::make_shared<Observers>();
 };
-// Leaked on purpose: loops on other threads may report events while statics are destroyed.
-Shared& shared() {
-  static auto* instance = new Shared;
-  return *instance;
-}
+constinit detail::Immortal<Shared> of_process;
+Shared& shared() { return of_process.get(); }
 
 // Observers run inside the task that caused the event, and may not suspend it.
 template <class Call>

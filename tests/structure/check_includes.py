@@ -28,7 +28,13 @@ DETAIL_OUTSIDE_CORE = {
         "task_control.h",
     ],
     "resource": ["observation_hooks.h", "of_loop.h", "task_control.h", "thread_context.h"],
-    "observable": ["fork_mutex.h", "observation_hooks.h", "of_loop.h", "task_control.h"],
+    "observable": [
+        "fork_mutex.h",
+        "immortal.h",
+        "observation_hooks.h",
+        "of_loop.h",
+        "task_control.h",
+    ],
     "backends": [],
     "io": [],
 }

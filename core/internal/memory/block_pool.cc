@@ -24,8 +24,7 @@ constexpr std::size_t slab_size = std::size_t{64} * 1024;
 // Is somebody looking for errors in memory?  The same for the whole process.
 bool is_watched() noexcept {
 #ifdef ASYNCIO_HAVE_VALGRIND
-  static const bool by_valgrind = RUNNING_ON_VALGRIND != 0;
-  return under_asan || under_tsan || by_valgrind;
+  return under_asan || under_tsan || RUNNING_ON_VALGRIND != 0;
 #else
   return under_asan || under_tsan;
 #endif

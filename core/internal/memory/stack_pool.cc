@@ -25,20 +25,18 @@ namespace {
 constexpr std::size_t largest_slab = 1024;  // stacks
 constexpr std::size_t trim_batch = 256;     // stacks given back in one call: bounds its time
 
-std::size_t page_size() noexcept {
-  static const auto size = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
-  return size;
-}
+std::size_t page_size() noexcept { return static_cast<std::size_t>(::sysconf(_SC_PAGESIZE)); }
 
 // Each mprotect guard splits a mapping in two.  Half of the limit is left to the rest of the
 // process.
 std::size_t mprotect_guard_limit() {
-  static const std::size_t limit = [] {
+  constinit static std::atomic<std::size_t> known{0};
+  if (known == 0) {
     std::size_t maps = 65530;
     std::ifstream{"/proc/sys/vm/max_map_count"} >> maps;
-    return maps / 4;
-  }();
-  return limit;
+    known = std::max<std::size_t>(maps / 4, 1);
+  }
+  return known;
 }
 std::atomic<std::size_t> mprotect_guards{0};
 
@@ -51,17 +49,24 @@ void warn_unguarded_once(const char* why) noexcept {
                why);
 }
 
+StackGuard find_best_guard() noexcept {
+  void* probe = ::mmap(nullptr, page_size(), PROT_READ | PROT_WRITE,
+                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (probe == MAP_FAILED) return StackGuard::mprotect;
+  const bool works = ::madvise(probe, page_size(), MADV_GUARD_INSTALL) == 0;
+  ::munmap(probe, page_size());
+  return works ? StackGuard::madvise : StackGuard::mprotect;
+}
+
 }  // namespace
 
 StackGuard best_stack_guard() noexcept {
-  static const StackGuard best = [] {
-    void* probe = ::mmap(nullptr, page_size(), PROT_READ | PROT_WRITE,
-                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (probe == MAP_FAILED) return StackGuard::mprotect;
-    const bool works = ::madvise(probe, page_size(), MADV_GUARD_INSTALL) == 0;
-    ::munmap(probe, page_size());
-    return works ? StackGuard::madvise : StackGuard::mprotect;
-  }();
+  constinit static std::atomic<bool> known{false};
+  constinit static std::atomic<StackGuard> best{StackGuard::none};
+  if (!known) {
+    best = find_best_guard();
+    known = true;
+  }
   return best;
 }
 

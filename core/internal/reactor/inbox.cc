@@ -30,7 +30,7 @@ int make_eventfd() {
 }  // namespace
 
 Post* Inbox::closed_mark() noexcept {
-  static Post mark{nullptr};
+  constinit static Post mark{nullptr};
   return &mark;
 }
 

@@ -13,7 +13,7 @@ class Scheduler;
 /// One thing left for a loop.  `run` is called once, and frees it: on the loop's thread with the
 /// loop's scheduler, or with null if the loop closes first.
 struct Post {
-  explicit Post(void (*runner)(Post&, Scheduler*)) noexcept : run(runner) {}
+  explicit constexpr Post(void (*runner)(Post&, Scheduler*)) noexcept : run(runner) {}
   void (*run)(Post&, Scheduler*);
   Post* next = nullptr;
   std::uint64_t epoch = 0;  ///< the use of the inbox it is for; 0: any

@@ -19,17 +19,13 @@ namespace {
 // no longer be named (a closed descriptor with a living duplicate), so it is made anew.
 constexpr unsigned most_empty_wakeups = 64;
 
+// From the start of the program on, and not from the first loop: then a fork could come in between.
+[[maybe_unused]] const int forks_count =
+    ::pthread_atfork(nullptr, nullptr, [] { forks.fetch_add(1, std::memory_order_relaxed); });
+
 }  // namespace
 
 constinit std::atomic<std::uint64_t> forks{0};
-
-void count_forks() noexcept {
-  static const bool counted = [] {
-    ::pthread_atfork(nullptr, nullptr, [] { forks.fetch_add(1, std::memory_order_relaxed); });
-    return true;
-  }();
-  static_cast<void>(counted);
-}
 
 Reactor::Reactor(EventLoopInterface& interface)
     : backend_(interface),
@@ -38,7 +34,6 @@ Reactor::Reactor(EventLoopInterface& interface)
       inbox_(&Inbox::open()),
       guest_(backend_.is_guest()),
       generation_(forks.load(std::memory_order_relaxed)) {
-  count_forks();
   ::fstat(inbox_->wake_fd(), &wake_file_);
 }
 
@@ -95,6 +90,11 @@ void Reactor::detach() noexcept {
   rebuilt();
   if (std::exchange(resting_, false)) {
     backend_.watch(inbox_->wake_fd(), Interest::read);
+    backend_.watch(timerfd_, Interest::read);
+  }
+  backend_.detach();
+}
+
 // The one that wakes us stands for all: who closes it has not looked whose it was.
 bool Reactor::has_lost_descriptors() const noexcept {
   struct stat now {};
@@ -121,11 +121,6 @@ void Reactor::replace_lost_descriptors() {
   backend_.rebuild();
   backend_.wait(TimePoint::min(), *this);
   after_fork();
-}
-
-    backend_.watch(timerfd_, Interest::read);
-  }
-  backend_.detach();
 }
 
 void Reactor::after_fork() {
@@ -199,6 +194,11 @@ void Reactor::wait(TimePoint until) {
       descriptors_.rebuild();
     }
   } else if (may_block || reports_ != 0) {  // an empty look without a wait proves nothing
+    empty_wakeups_ = 0;
+  }
+  settle_reports();
+}
+
 void Reactor::wait_in_backend(TimePoint until) {
   try {
     backend_.wait(until, *this);
@@ -214,11 +214,6 @@ void Reactor::stop_for_lost_descriptors() {
   throw BackendError("backend '" + backend_.type() +
                      "' cannot go on: somebody has closed the loop's own descriptors while it ran; "
                      "a program should close only what is its own");
-}
-
-    empty_wakeups_ = 0;
-  }
-  settle_reports();
 }
 
 void Reactor::ready(int fd, Interest directions) noexcept {
@@ -238,12 +233,12 @@ void Reactor::ready(int fd, Interest directions) noexcept {
     return;
   }
   descriptors_.note_ready(fd, directions);
-  if (fd == inbox_->wake_fd() || fd == timerfd_) zombie_seen_ = true;
   if (guest_) descriptors_.wake_reported();  // the host's turn goes on, and may ask for work
 }
 
 void Reactor::dead(int fd) noexcept {
   ++reports_;
+  if (fd == inbox_->wake_fd() || fd == timerfd_) zombie_seen_ = true;
   descriptors_.note_dead(fd);
 }
 

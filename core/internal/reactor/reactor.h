@@ -21,8 +21,6 @@ namespace asyncio::detail {
 /// Counts forks, in the child of each: a loop made before a fork must not be used before
 /// after_fork().
 extern std::atomic<std::uint64_t> forks;
-/// Makes forks count from now on.
-void count_forks() noexcept;
 
 /// What has taken a reactor over.  A reactor works without one, too.
 class ReactorUser {
@@ -84,6 +82,8 @@ class Reactor final : private ReadySink {
 
   // ---- Descriptors ------------------------------------------------------------------------------
   DescriptorTable& descriptors() noexcept { return descriptors_; }
+  std::size_t fd_waiters() const noexcept { return descriptors_.waiters(); }
+
   /// Has somebody else closed the descriptors of ours?
   bool has_lost_descriptors() const noexcept;
   /// Throws: InvalidStateError if so.  `call` names the caller.
@@ -123,10 +123,10 @@ class Reactor final : private ReadySink {
   void dead(int fd) noexcept override;
   void rebuilt() noexcept override { descriptors_.note_rebuild(); }
 
-  void wait_in_backend(TimePoint until);
-  [[noreturn]] void stop_for_lost_descriptors();
   void watch_own(int fd, const char* what);
   void arm_timerfd(TimePoint deadline);
+  void wait_in_backend(TimePoint until);
+  [[noreturn]] void stop_for_lost_descriptors();
   void settle_reports();
 
   Backend backend_;
@@ -135,9 +135,9 @@ class Reactor final : private ReadySink {
   TimerQueue timers_;
   CallbackTimers callbacks_;
   DescriptorTable descriptors_;
-  struct stat wake_file_ {};  ///< what the number of its descriptor stood for when it was made
 
   Inbox* inbox_;
+  struct stat wake_file_ {};  ///< what the number of its descriptor stood for when it was made
   int timerfd_ = -1;
   TimePoint timerfd_deadline_ = TimePoint::max();  ///< what it is set to; may be too early
   bool started_ = false;
