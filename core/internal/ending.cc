@@ -115,7 +115,7 @@ void Ending::wind_up(bool hold_callbacks, bool interrupted) {
 // What belongs to the root scope is closed by a task of its own: closing may suspend.
 void Ending::close_root_resources(bool interrupted) {
   Scope& root = rooms_.root;
-  if (root.on_leave == nullptr) return;
+  if (root.on_leave == nullptr || root.ended) return;  // ended: shutdown() has closed them
   reset_root();
   auto closer = spawn(
       root, [&] { root.on_leave(root, interrupted); }, "close resources", {}, TaskPriority::system);

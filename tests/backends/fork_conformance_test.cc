@@ -429,10 +429,9 @@ TEST_F(ForkConformance, L22_WithoutAForkAfterForkChangesNothing) {
   });
 }
 
-// ---- Wherever it is forked, whatever for
-// ------------------------------------------------------------
+// ---- Wherever it is forked, whatever for --------------------------------------------------------
 
-enum class Place { idle, task, callback, timer, post, worker, other_thread };
+enum class Place { idle, idle_thread, task, callback, timer, post, worker, other_thread };
 
 /// Forks in a certain place of a loop.
 class ForkPlaces : public ForkConformance, public testing::WithParamInterface<Place> {
@@ -440,10 +439,9 @@ class ForkPlaces : public ForkConformance, public testing::WithParamInterface<Pl
   /// Does `act` there, beside a task that must not notice.  If `act` comes back in a child of its,
   /// so does this.
   void at_place(const std::function<void()>& act) {
-    if (GetParam() == Place::idle) {
+    if (GetParam() == Place::idle || GetParam() == Place::idle_thread) {
       run([] {});
-      act();
-      return;
+      return GetParam() == Place::idle ? act() : std::thread{act}.join();
     }
     const pid_t parent = ::getpid();
     const auto in_parent = [&] { return ::getpid() == parent; };
@@ -480,6 +478,7 @@ class ForkPlaces : public ForkConformance, public testing::WithParamInterface<Pl
     };
     switch (GetParam()) {
       case Place::idle:
+      case Place::idle_thread:
       case Place::task:
         return act();
       case Place::callback:
@@ -500,14 +499,15 @@ class ForkPlaces : public ForkConformance, public testing::WithParamInterface<Pl
 };
 
 std::string name_of(const testing::TestParamInfo<Place>& info) {
-  const char* const names[] = {"Idle", "Task",   "Callback",   "Timer",
-                               "Post", "Worker", "OtherThread"};
+  const char* const names[] = {"Idle",  "IdleThread", "Task",   "Callback",
+                               "Timer", "Post",       "Worker", "OtherThread"};
   return names[static_cast<int>(info.param)];
 }
 
 INSTANTIATE_TEST_SUITE_P(Everywhere, ForkPlaces,
-                         testing::Values(Place::idle, Place::task, Place::callback, Place::timer,
-                                         Place::post, Place::worker, Place::other_thread),
+                         testing::Values(Place::idle, Place::idle_thread, Place::task,
+                                         Place::callback, Place::timer, Place::post, Place::worker,
+                                         Place::other_thread),
                          name_of);
 
 TEST_P(ForkPlaces, L22_TheChildMayRunALoopOfItsOwn) {

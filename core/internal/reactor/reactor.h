@@ -92,7 +92,6 @@ class Reactor final : private ReadySink {
   /// Throws: BackendError.
   void replace_lost_descriptors();
 
-  std::size_t fd_waiters() const noexcept { return descriptors_.waiters(); }
   /// As DescriptorTable::notify_closing().  In the child of a fork, before after_fork(), it does
   /// nothing: what is watched is still the parent's.
   void notify_closing(int fd) {
