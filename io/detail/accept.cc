@@ -92,9 +92,11 @@ class Taken {
 Socket Socket::accept(const char* call) {
   CurrentTask self = lowlevel::enter(call);
   Use use{*this, Direction::read, call};
+  // It may have been moved by the end of a wait.
+  const auto here = [&use]() -> Socket& { return static_cast<Socket&>(use.channel()); };
   bool waited = false;
   const auto wait = [&] {
-    use.socket().accepted_at_once_ = 0;
+    here().accepted_at_once_ = 0;
     use.wait(self);
     waited = true;
   };
@@ -104,23 +106,22 @@ Socket Socket::accept(const char* call) {
     const int fd = ::accept4(use.fd(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd >= 0) {
       Socket accepted = Taken{fd}.to_socket(call);
-      Socket& here = use.socket();
-      here.has_more_ = true;
+      here().has_more_ = true;
       if (waited) return accepted;
-      if (++here.accepted_at_once_ < most_at_once) {
+      if (++here().accepted_at_once_ < most_at_once) {
         self.spend();
       } else {
-        here.accepted_at_once_ = 0;
+        here().accepted_at_once_ = 0;
         self.yield();
       }
       return accepted;
     }
     const int error = errno;
     if (error == EAGAIN) {
-      use.socket().has_more_ = false;
+      here().has_more_ = false;
       wait();
     } else if (is_shortage(error)) {
-      warn(use.socket().loop(), call, use.fd(), error);
+      warn(here().loop(), call, use.fd(), error);
       use.pause(self, pause);
       waited = true;
       pause = std::min<Duration>(pause * 2, longest_pause);
