@@ -304,7 +304,7 @@ TEST_F(DescriptorTest, L22_InAForkedChildClosingItLeavesTheParentsWatchAlone) {
     ASSERT_EQ(child, ::waitpid(child, &status, 0));
     EXPECT_EQ(0, status);
     put(other);
-    await(reader);
+    wait_for(reader, 1h);
     ::close(other);
   });
 }
