@@ -2,6 +2,8 @@
 // includes this file.
 #pragma once
 
+#include <asyncio/io/buffered_reader.h>
+#include <asyncio/io/buffered_writer.h>
 #include <asyncio/io/bytes.h>
 #include <asyncio/io/endpoint.h>
 #include <asyncio/io/errors.h>

@@ -27,6 +27,12 @@ class ASYNCIO_IO_API Stream {
   /// meanwhile; NotInTaskError.
   virtual std::size_t read_some(std::span<std::byte> into) = 0;
 
+  /// Waits until read_some() would return at once, so that whoever only waits needs no memory to
+  /// read into.  A stream that cannot tell returns at once.
+  /// Suspends: until there is something.
+  /// Cancels: Cancelled.  Throws: as read_some().
+  virtual void wait_readable() {}
+
   /// Writes the buffers, one after the other.  `accepted`, if given, says at every moment how many
   /// bytes the stream has taken, however the call ends.
   /// Suspends: as long as the peer, or the kernel, takes no more.

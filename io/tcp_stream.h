@@ -40,15 +40,12 @@ class ASYNCIO_IO_API TcpStream final : public Stream {
 
   using Stream::write_all;
   std::size_t read_some(std::span<std::byte> into) override;
+  /// Suspends: always.
+  void wait_readable() override;
   void write_all(std::span<const ConstBytes> buffers, std::size_t* accepted = nullptr) override;
   void shutdown_write() override;
   void close() noexcept override { socket_.close(); }
   bool is_closed() const noexcept override { return !socket_.is_open(); }
-
-  /// Waits until read_some() would return at once: a connection that only waits needs no buffer.
-  /// Suspends: always.
-  /// Cancels: Cancelled.  Throws: as read_some().
-  void wait_readable();
 
   /// Ends the connection so that the peer gets all that was written: says that nothing more comes,
   /// then reads and drops what the peer sends until its end, but at most for `limit`, and closes.
