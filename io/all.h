@@ -8,8 +8,11 @@
 #include <asyncio/io/endpoint.h>
 #include <asyncio/io/errors.h>
 #include <asyncio/io/export.h>
+#include <asyncio/io/fd.h>
 #include <asyncio/io/ip_address.h>
 #include <asyncio/io/stream.h>
 #include <asyncio/io/tcp_listener.h>
 #include <asyncio/io/tcp_options.h>
 #include <asyncio/io/tcp_stream.h>
+#include <asyncio/io/unix_listener.h>
+#include <asyncio/io/unix_stream.h>
