@@ -98,6 +98,12 @@ TcpListener TcpListener::adopt(int fd) {
 
 TcpStream TcpListener::accept() { return TcpStream{socket_.accept("TcpListener::accept")}; }
 
+std::optional<TcpStream> TcpListener::try_accept() {
+  std::optional<Socket> socket = socket_.try_accept("TcpListener::try_accept");
+  if (!socket) return std::nullopt;
+  return TcpStream{*std::move(socket)};
+}
+
 Endpoint TcpListener::local() const { return where(socket_, "TcpListener::local"); }
 
 }  // namespace asyncio

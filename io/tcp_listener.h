@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -48,6 +49,10 @@ class ASYNCIO_IO_API TcpListener {
   /// Throws: IoError; BusyError if another task accepts; ClosedError if it is closed, before or
   /// meanwhile; NotInTaskError.
   TcpStream accept();
+  /// A connection that is waiting already, or nothing; also while a task is in accept().
+  /// Suspends: never.
+  /// Throws: IoError, also while descriptors or memory are short; ClosedError.
+  std::optional<TcpStream> try_accept();
 
   /// Stops listening.  Connections that were not accepted are reset by the kernel.  A task that
   /// accepts gets ClosedError.  Harmless if it is closed.

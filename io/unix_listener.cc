@@ -138,6 +138,12 @@ void UnixListener::close() noexcept {
   socket_.close();
 }
 
+std::optional<UnixStream> UnixListener::try_accept() {
+  std::optional<Socket> socket = socket_.try_accept("UnixListener::try_accept");
+  if (!socket) return std::nullopt;
+  return UnixStream{*std::move(socket)};
+}
+
 Endpoint UnixListener::local() const { return socket_.local("UnixListener::local"); }
 
 }  // namespace asyncio

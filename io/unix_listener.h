@@ -1,6 +1,7 @@
 // Waiting for connections of other processes of this machine.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -47,6 +48,10 @@ class ASYNCIO_IO_API UnixListener {
 
   /// As TcpListener::accept().
   UnixStream accept();
+  /// A connection that is waiting already, or nothing; also while a task is in accept().
+  /// Suspends: never.
+  /// Throws: IoError, also while descriptors or memory are short; ClosedError.
+  std::optional<UnixStream> try_accept();
 
   /// Stops listening, and removes the path, unless something else has its place by now.  A task
   /// that accepts gets ClosedError.  Harmless if it is closed.

@@ -3,6 +3,7 @@
 #include <cerrno>
 #include <chrono>
 #include <exception>
+#include <optional>
 #include <string>
 
 #include <sys/socket.h>
@@ -128,6 +129,18 @@ Socket Socket::accept(const char* call) {
     } else if (error != EINTR && !concerns_one_connection(error)) {
       throw_io_error(call, use.fd(), error);
     }
+  }
+}
+
+std::optional<Socket> Socket::try_accept(const char* call) {
+  check(call);
+  for (;;) {
+    const int fd = ::accept4(this->fd(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (fd >= 0) return Taken{fd}.to_socket(call);
+    const int error = errno;
+    if (error == EINTR || concerns_one_connection(error)) continue;
+    if (error == EAGAIN) return std::nullopt;
+    throw_io_error(call, this->fd(), error);
   }
 }
 

@@ -34,6 +34,9 @@ class ASYNCIO_IO_API Socket : public Channel {
   /// descriptors or memory are short, it tries again ever more rarely, and says so.
   /// Throws: IoError; BusyError; ClosedError; Cancelled, with no connection lost.
   Socket accept(const char* call);
+  /// One that is waiting already, or nothing; also while a task is in accept().
+  /// Throws: IoError; ClosedError; InvalidStateError in another loop.
+  std::optional<Socket> try_accept(const char* call);
 
   /// Throws: IoError; ClosedError.
   Endpoint local(const char* call) const;
