@@ -15,5 +15,6 @@
 #include <asyncio/io/tcp_listener.h>
 #include <asyncio/io/tcp_options.h>
 #include <asyncio/io/tcp_stream.h>
+#include <asyncio/io/udp.h>
 #include <asyncio/io/unix_listener.h>
 #include <asyncio/io/unix_stream.h>
