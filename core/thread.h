@@ -56,8 +56,8 @@ class ThreadResult {
 
 }  // namespace detail
 
-/// Runs `callable` on a thread of `lane` and returns its result.  It inherits the task's context, as
-/// a new task would.
+/// Runs `callable` on a thread of `lane` and returns its result.  It inherits the task's context,
+/// as a new task would.
 /// Suspends: always.
 /// Cancels: waits for the thread all the same, returns the result, and leaves the cancel pending,
 /// because the callable may use what is on the task's stack.

@@ -9,9 +9,8 @@ namespace {
 
 bool greets() {
   auto listener = asyncio::TcpListener::bind({asyncio::IpAddress::loopback_v4(), 0});
-  auto client = asyncio::create_task([to = listener.local()] {
-    asyncio::TcpStream::connect(to).write_all("hello");
-  });
+  auto client = asyncio::create_task(
+      [to = listener.local()] { asyncio::TcpStream::connect(to).write_all("hello"); });
   asyncio::TcpStream server = listener.accept();
   asyncio::await(client);
   std::byte greeting[16];

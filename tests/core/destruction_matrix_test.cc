@@ -40,23 +40,23 @@ enum class Holder {
   observer,
   thread_job,
 };
-const char* const holders[] = {
+const char* const holder_names[] = {
     "Timer",    "Post",    "QueuedCallback", "DoneCallback", "SignalHandler", "ExceptionHandler",
     "Resource", "Closure", "Result",         "Observer",     "ThreadJob"};
 
 enum class Call { remove_own, start_task, post, ask, cancel, notify_closing };
-const char* const calls[] = {"RemovesItself", "StartsATask", "Posts",
-                             "Asks",          "Cancels",     "NotifiesOfAClose"};
+const char* const call_names[] = {"RemovesItself", "StartsATask", "Posts",
+                                  "Asks",          "Cancels",     "NotifiesOfAClose"};
 
 enum class End { of_run, of_loop, shutdown, exit, exit_in_task };
-const char* const ends[] = {"EndOfRun", "EndOfLoop", "Shutdown", "Exit", "ExitInATask"};
+const char* const end_names[] = {"EndOfRun", "EndOfLoop", "Shutdown", "Exit", "ExitInATask"};
 
 using Case = std::tuple<Holder, Call, End>;
 
 std::string name_of(const testing::TestParamInfo<Case>& info) {
   const auto [holder, call, end] = info.param;
-  return std::string{holders[static_cast<int>(holder)]} + calls[static_cast<int>(call)] + "At" +
-         ends[static_cast<int>(end)];
+  return std::string{holder_names[static_cast<int>(holder)]} + call_names[static_cast<int>(call)] +
+         "At" + end_names[static_cast<int>(end)];
 }
 
 /// A loop with one such object, beside a task, a timer and a handler that it may go for.
@@ -247,7 +247,7 @@ void tell_no_leaks() {
 #endif
 }
 
-EventLoop& static_loop() {
+EventLoop& loop_of_statics() {
   static EventLoop loop{make_backend("auto")};
   return loop;
 }
@@ -260,7 +260,7 @@ class DestructionMatrixTest : public testing::TestWithParam<Case> {
     if (child == 0) {
       tell_no_leaks();
       ::alarm(20);
-      EventLoop& loop = static_loop();
+      EventLoop& loop = loop_of_statics();
       auto* const world = new World{loop};  // outlives the loop, which goes at the very end
       loop.create_task([&] {
         world->set_up(holder, call);

@@ -145,8 +145,7 @@ TEST_F(FlatnessTest, C55_OnWhatLivesLongNothingOfTheShortLivedPilesUp) {
     const std::vector<Case> cases{
         {"wait() for the first",
          [&] {
-           wait(std::vector{endless, create_task([] {})},
-                ReturnWhen::first_completed);
+           wait(std::vector{endless, create_task([] {})}, ReturnWhen::first_completed);
          }},
         {"the first of as_completed()",
          [&] {
