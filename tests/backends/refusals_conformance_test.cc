@@ -8,6 +8,8 @@
 #include <unistd.h>
 
 #include <asyncio/asyncio.h>
+#include <asyncio/core/lowlevel/checkpoint.h>
+#include <asyncio/core/lowlevel/descriptor.h>
 #include <asyncio/tests/support/loop_test.h>
 #include <asyncio/tests/support/messages.h>
 #include <asyncio/tests/support/socket_pair.h>
@@ -102,6 +104,22 @@ TEST_F(RefusalConformance, L16_AWatchThatTheKernelRefusesToMakeAnewNamesTheCause
     after_fork();  // makes the kernel's objects anew, also without one
     await(waiting);
     expect_cause(message, "No space left on device");
+  });
+}
+
+TEST_F(RefusalConformance, L16_WhoOwnsTheDescriptorIsToldTheCauseToo) {
+  run([&] {
+    const SocketPair pair;
+    lowlevel::OwnedDescriptor owned{::dup(pair.a()), "a test"};
+    const Refusal refusal{owned.fd(), ENOSPC};
+    const TimePoint deadline = loop().now() + 1h;
+    try {
+      EXPECT_FALSE(owned.wait_until(lowlevel::enter("a test"), lowlevel::Direction::read, deadline,
+                                    "a test"));
+    } catch (const FdError& refused) {
+      EXPECT_EQ(ENOSPC, refused.code());
+      expect_cause(refused.what(), "No space left on device");
+    }
   });
 }
 

@@ -262,7 +262,9 @@ void DescriptorTable::note_dead(int fd) noexcept {
 // A backend that hears of a refusal late has lost the errno, so the kernel is asked once more.
 int DescriptorTable::cause_of_death(int fd) const noexcept {
   struct stat info {};
-  if (::fstat(fd, &info) != 0 || !entry_of(fd).is_of(info)) return EBADF;
+  const Entry& entry = entry_of(fd);
+  const bool same_file = ::fstat(fd, &info) == 0 && (entry.is_of(info) || is_owner_waiting(entry));
+  if (!same_file) return EBADF;
   const int probe = ::epoll_create1(EPOLL_CLOEXEC);
   epoll_event nothing{};
   const bool refused = probe < 0 || ::epoll_ctl(probe, EPOLL_CTL_ADD, fd, &nothing) != 0;
