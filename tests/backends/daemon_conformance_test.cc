@@ -22,7 +22,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-void check(int number, bool holds) {
+void require(int number, bool holds) {
   if (!holds) std::_Exit(number);
 }
 
@@ -33,10 +33,10 @@ void close_all() {
 
 /// Takes their numbers for files of the program's own.
 void open_many() {
-  for (int i = 0; i < 64; ++i) check(90, ::open("/dev/null", O_RDWR) >= 0);
+  for (int i = 0; i < 64; ++i) require(90, ::open("/dev/null", O_RDWR) >= 0);
 }
 
-bool loop_works() {
+bool a_loop_serves() {
   SocketPair pair;
   auto reader = create_task([&] {
     wait_readable(pair.a());
@@ -73,10 +73,10 @@ TEST(DaemonConformanceDeathTest, L41_ALoopThatWasMadeBeforeRefusesToRun) {
     EventLoop loop{make_backend("auto")};
     close_all();
     bool ran = false;
-    check(1, refuses([&] { loop.run([&] { ran = true; }); }));
-    check(2, refuses([&] { loop.run(); }));
-    check(3, refuses([&] { loop.shutdown(); }));
-    check(4, !ran);
+    require(1, refuses([&] { loop.run([&] { ran = true; }); }));
+    require(2, refuses([&] { loop.run(); }));
+    require(3, refuses([&] { loop.shutdown(); }));
+    require(4, !ran);
   });
 }
 
@@ -85,16 +85,16 @@ TEST(DaemonConformanceDeathTest, L41_AlsoIfTheNumbersStandForOtherFilesNow) {
     auto* const loop = new EventLoop{make_backend("auto")};
     close_all();
     open_many();
-    check(1, refuses([&] { loop->run([] {}); }));
+    require(1, refuses([&] { loop->run([] {}); }));
   });
 }
 
 TEST(DaemonConformanceDeathTest, L41_ALoopThatHasRunBeforeRefusesToo) {
   expect_fine([] {
     EventLoop loop{make_backend("auto")};
-    loop.run([] { check(1, loop_works()); });
+    loop.run([] { require(1, a_loop_serves()); });
     close_all();
-    check(2, refuses([&] { loop.run([] {}); }));
+    require(2, refuses([&] { loop.run([] {}); }));
   });
 }
 
@@ -105,7 +105,7 @@ TEST(DaemonConformanceDeathTest, L41_ItsTasksAreUnwoundAndMayWaitMeanwhile) {
     loop->create_task([&] {
       const Finally at_end{[&] {
         sleep(1ms);
-        unwound = loop_works();
+        unwound = a_loop_serves();
       }};
       sleep(1h);
     });
@@ -113,17 +113,17 @@ TEST(DaemonConformanceDeathTest, L41_ItsTasksAreUnwoundAndMayWaitMeanwhile) {
     loop->run();
     close_all();
     loop.reset();
-    check(1, unwound);
+    require(1, unwound);
   });
 }
 
 TEST(DaemonConformanceDeathTest, L41_LoopsThatAreMadeAfterwardsWork) {
   expect_fine([] {
-    asyncio::run([] { check(1, loop_works()); });
+    asyncio::run([] { require(1, a_loop_serves()); });
     close_all();
-    for (int i = 0; i < 2; ++i) asyncio::run([] { check(2, loop_works()); });
+    for (int i = 0; i < 2; ++i) asyncio::run([] { require(2, a_loop_serves()); });
     open_many();
-    asyncio::run([] { check(3, loop_works()); });
+    asyncio::run([] { require(3, a_loop_serves()); });
   });
 }
 
@@ -133,7 +133,7 @@ TEST(DaemonConformanceDeathTest, L41_ABackendAloneRefusesToo) {
     backend->add_timer(
         1ms, [] { std::_Exit(1); }, false);
     close_all();
-    check(2, refuses([&] { backend->run(); }));
+    require(2, refuses([&] { backend->run(); }));
   });
 }
 
@@ -146,15 +146,15 @@ TEST(DaemonConformanceDeathTest, L41_InTheMiddleOfARunItIsAnErrorThatSaysSo) {
       asyncio::run([&] {
         const Finally at_end{[&] {
           sleep(1ms);
-          unwound = loop_works();
+          unwound = a_loop_serves();
         }};
         sleep(1ms);
         close_all();
         sleep(1h);
       });
     } catch (const BackendError& error) {
-      check(1, contains(error.what(), "closed the loop's own descriptors while it ran"));
-      check(2, unwound);
+      require(1, contains(error.what(), "closed the loop's own descriptors while it ran"));
+      require(2, unwound);
       std::_Exit(0);
     }
     std::_Exit(3);
@@ -182,8 +182,8 @@ TEST(DaemonConformanceDeathTest, L41_InTheChildThatGoesOnAsTheDaemon) {
     } catch (const InvalidStateError& error) {
       refused = contains(error.what(), "make a new loop");  // of the fork, which came first
     }
-    check(1, refused);
-    asyncio::run([] { check(2, loop_works()); });
+    require(1, refused);
+    asyncio::run([] { require(2, a_loop_serves()); });
   });
 }
 
