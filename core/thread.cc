@@ -6,6 +6,7 @@
 #include <thread>
 #include <utility>
 
+#include <asyncio/core/detail/immortal.h>
 #include <asyncio/core/detail/thread_context.h>
 #include <asyncio/core/errors.h>
 #include <asyncio/core/internal/handle.h>
@@ -54,14 +55,16 @@ struct DonePost : Post {
   std::shared_ptr<ThreadWait> wait;
 };
 
+// As Python's default executor: blocking calls mostly wait, so more than there are cores.
+struct CommonLane : lowlevel::ThreadLane {
+  CommonLane() noexcept
+      : ThreadLane(std::min<std::size_t>(32, std::thread::hardware_concurrency() + 4)) {}
+};
+constinit Immortal<CommonLane> of_process;
+
 }  // namespace
 
-const lowlevel::ThreadLane& common_lane() noexcept {
-  // As Python's default executor: blocking calls mostly wait, so more than there are cores.
-  static const lowlevel::ThreadLane lane{
-      std::min<std::size_t>(32, std::thread::hardware_concurrency() + 4)};
-  return lane;
-}
+const lowlevel::ThreadLane& common_lane() noexcept { return of_process.get(); }
 
 void run_on_thread(const lowlevel::ThreadLane& lane, UniqueFunction<void()> work,
                    bool wait_to_the_end) {
