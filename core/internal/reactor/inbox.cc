@@ -67,18 +67,21 @@ void Inbox::refuse() noexcept {
 }
 
 void Inbox::close() noexcept {
-  sleeping_.store(false);
   epoch_.fetch_add(1, std::memory_order_relaxed);
   refuse();
-  // A thread that saw sleeping_ true has counted itself in before it looks again and finds it
-  // false.
-  while (writers_.load() != 0) {
-  }
+  wait_for_writers();
   ::close(wake_fd_);
   wake_fd_ = -1;
   const std::lock_guard lock{idle_mutex};
   next_idle_ = first_idle;
   first_idle = this;
+}
+
+// A thread that saw sleeping_ true has counted itself in before it looks again and finds it false.
+void Inbox::wait_for_writers() noexcept {
+  sleeping_.store(false);
+  while (writers_.load() != 0) {
+  }
 }
 
 bool Inbox::push(Post& post) noexcept {
@@ -131,9 +134,12 @@ bool Inbox::drain() noexcept {
   return ::read(wake_fd_, &count, sizeof count) > 0;
 }
 
-void Inbox::after_fork() {
-  // Threads that were in the middle of wake() stayed with the parent.
-  writers_.store(0);
+void Inbox::forget_wake_fd() noexcept {
+  wait_for_writers();
+  wake_fd_ = -1;
+}
+
+void Inbox::renew() {
   sleeping_.store(false);
   const int fd = make_eventfd();
   ::close(wake_fd_);

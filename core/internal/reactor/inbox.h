@@ -75,11 +75,15 @@ class Inbox {
   /// Empties the eventfd.  Returns false if it was empty.
   bool drain() noexcept;
   /// Takes note that somebody else has closed the eventfd: its number may stand for another file.
-  void forget_wake_fd() noexcept { wake_fd_ = -1; }
-  /// Makes a new eventfd, in the child of a fork.
-  void after_fork();
+  void forget_wake_fd() noexcept;
+  /// Takes note that in the child of a fork there are no other threads.
+  void forget_writers() noexcept { writers_.store(0); }
+  /// Makes a new eventfd.
+  void renew();
 
  private:
+  /// Sees to it that no thread uses the eventfd, nor will before the next sleep.
+  void wait_for_writers() noexcept;
   [[noreturn]] static void refuse_thread(const char* call);
   static Post* closed_mark() noexcept;
 

@@ -120,15 +120,20 @@ void Reactor::replace_lost_descriptors() {
   // it could be that of a descriptor of ours.
   backend_.rebuild();
   backend_.wait(TimePoint::min(), *this);
-  after_fork();
+  renew();
 }
 
 void Reactor::after_fork() {
+  inbox_->forget_writers();
+  renew();
+}
+
+void Reactor::renew() {
   rebuilt();
   backend_.rebuild();  // first: until then every change would reach the parent's kernel object
   generation_ = forks.load(std::memory_order_relaxed);
   if (inbox_->wake_fd() >= 0) backend_.watch(inbox_->wake_fd(), Interest::none);
-  inbox_->after_fork();
+  inbox_->renew();
   const bool was_started = std::exchange(started_, false);
   if (timerfd_ >= 0) {
     backend_.watch(timerfd_, Interest::none);

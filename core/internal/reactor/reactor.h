@@ -124,6 +124,8 @@ class Reactor final : private ReadySink {
 
   void watch_own(int fd, const char* what);
   void arm_timerfd(TimePoint deadline);
+  /// Makes new kernel objects.
+  void renew();
   void wait_in_backend(TimePoint until);
   [[noreturn]] void stop_for_lost_descriptors();
   void settle_reports();
