@@ -78,14 +78,15 @@ Endpoint Endpoint::parse(std::string_view text) {
 std::string Endpoint::to_string() const {
   switch (kind_) {
     case Kind::ip:
-      return (address_.is_v6() ? "[" + address_.to_string() + "]" : address_.to_string()) + ":" +
-             std::to_string(port_);
+      return (address_.is_v6() ? std::string{"["} + address_.to_string() + "]"
+                               : address_.to_string()) +
+             ":" + std::to_string(port_);
     case Kind::any:
-      return "*:" + std::to_string(port_);
+      return std::string{"*:"} + std::to_string(port_);
     case Kind::unix_path:
-      return "unix:" + name_;
+      return std::string{"unix:"} + name_;
     case Kind::abstract:
-      return "unix:@" + name_;
+      return std::string{"unix:@"} + name_;
     case Kind::unnamed:
       break;
   }
