@@ -68,6 +68,7 @@ void AnyTask::add_done_callback(UniqueFunction<void()> callback) const {
   TaskControl& task = control();
   if (!callback) throw std::invalid_argument("add_done_callback: the callback is empty");
   if (!task.done()) {
+    task.inbox->check_thread("add_done_callback");
     if (task.done_callbacks == nullptr) {
       task.done_callbacks = std::make_unique<std::vector<UniqueFunction<void()>>>();
     }

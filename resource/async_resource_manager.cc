@@ -138,8 +138,9 @@ void AsyncResourceManager::add(std::shared_ptr<AsyncResource> resource) {
   detail::TaskControl* self = detail::current_task_control();
   if (self == nullptr) {
     throw NotInTaskError(
-        "AsyncResourceManager::add outside a task: a resource belongs to a scope; call it in a "
-        "task, started by asyncio::run(...) or create_task(...)");
+        std::string{"AsyncResourceManager::add outside a task: a resource belongs to a scope; call "
+                    "it in a task, started by "} +
+        detail::where_tasks_start());
   }
   Registry& known = *registry();
   if (const auto found = known.holders.find(resource.get()); found != known.holders.end()) {

@@ -3,6 +3,7 @@
 #include <functional>
 #include <stdexcept>
 
+#include <asyncio/core/detail/of_loop.h>
 #include <asyncio/core/detail/task_control.h>
 #include <asyncio/core/errors.h>
 #include <asyncio/resource/internal/type_name.h>
@@ -99,8 +100,9 @@ detail::TaskControl& task_or_throw(const char* call) {
   detail::TaskControl* self = detail::current_task_control();
   if (self == nullptr) {
     throw NotInTaskError(std::string{call} +
-                         " outside a task: a context belongs to a task; call it in one, started by "
-                         "asyncio::run(...) or create_task(...)");
+                         " outside a task: a context belongs to a task; call it in one, started "
+                         "by " +
+                         detail::where_tasks_start());
   }
   return *self;
 }

@@ -10,6 +10,7 @@
 #include <asyncio/core/internal/cancelled_access.h>
 #include <asyncio/core/internal/delivery.h>
 #include <asyncio/core/internal/failures.h>
+#include <asyncio/core/internal/guest.h>
 #include <asyncio/core/internal/scheduler.h>
 
 namespace asyncio {
@@ -67,12 +68,14 @@ void back_off(TaskControl& self) {
 
 [[noreturn, gnu::cold]] void refuse_wait(const Scheduler* scheduler, const char* call) {
   if (scheduler == nullptr || scheduler->current_task() == nullptr) {
-    throw NotInTaskError(std::string{call} +
-                         (scheduler == nullptr
-                              ? " needs a task: it was called where no loop runs; call it inside "
-                                "asyncio::run(...)"
-                              : " needs a task: a loop callback must not suspend; start one with "
-                                "create_task(...) and wait there"));
+    throw NotInTaskError(std::string{call} + " needs a task: " +
+                         (scheduler != nullptr ? "a loop callback must not suspend; start one with "
+                                                 "create_task(...) and wait there"
+                          : Guest::is_there()
+                              ? "a callback of the host's must not suspend; start one with "
+                                "loop.create_task(...) and wait there"
+                              : "it was called where no loop runs; call it inside "
+                                "asyncio::run(...)"));
   }
   const TaskControl& self = *scheduler->current_task();
   if (self.no_suspend != 0) {

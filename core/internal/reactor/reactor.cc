@@ -25,7 +25,10 @@ constinit std::atomic<std::uint64_t> forks{0};
 
 void count_forks() noexcept {
   static const bool counted = [] {
-    ::pthread_atfork(nullptr, nullptr, [] { forks.fetch_add(1, std::memory_order_relaxed); });
+    ::pthread_atfork(nullptr, nullptr, [] {
+      forks.fetch_add(1, std::memory_order_relaxed);
+      forget_thread_number();
+    });
     return true;
   }();
   static_cast<void>(counted);
