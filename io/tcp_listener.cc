@@ -56,7 +56,7 @@ Socket bind_socket(const Endpoint& at, Port port, const ListenOptions& options, 
 
 /// As Socket::local(), but what listens on everything says so.
 Endpoint where(const Socket& socket, const char* call) {
-  const Endpoint local = socket.local(call);
+  Endpoint local = socket.local(call);
   if (!local.address().is_v6() || !local.address().is_any()) return local;
   int only = 0;
   socklen_t size = sizeof only;

@@ -14,7 +14,7 @@ namespace asyncio::detail {
 class ASYNCIO_API ThreadContext {
  public:
   /// `id` is unique among tasks.
-  ThreadContext(std::shared_ptr<ContextBase> inherited, std::uint64_t id) noexcept;
+  ThreadContext(std::shared_ptr<ContextBase> inherited, std::uint64_t unique_id) noexcept;
   ~ThreadContext();
   ThreadContext(const ThreadContext&) = delete;
   ThreadContext& operator=(const ThreadContext&) = delete;
