@@ -7,7 +7,8 @@ constinit thread_local ThreadContext* of_this_thread = nullptr;
 
 }  // namespace
 
-ThreadContext::ThreadContext(std::shared_ptr<ContextBase> inherited, std::uint64_t unique_id) noexcept
+ThreadContext::ThreadContext(std::shared_ptr<ContextBase> inherited,
+                             std::uint64_t unique_id) noexcept
     : context(std::move(inherited)), id(unique_id) {
   of_this_thread = this;
 }
