@@ -111,10 +111,12 @@ void Scheduler::shuffle_batch() noexcept {
   for (ReadyNode* node : nodes) batch_.push_back(*node);
 }
 
-void Scheduler::run_ready(TimePoint budget_end) noexcept {
+// The check comes last, so that each call gets something done even with the smallest budget.
+template <class Enough>
+bool Scheduler::run_until(Enough&& enough) noexcept {
   if (batch_.empty()) form_batch();
   next_batch_ = false;
-  slice_end_ = SliceClock::ticks() + clock_.slice();
+  begin_slice();
   while (!batch_.empty() && !stopping_ && !next_batch_ && !reactor_.forked()) {
     switches_left_ = direct_ && !main_ended_ ? look_every_ : 0;
     ReadyNode& node = *batch_.pop_front();
@@ -123,10 +125,18 @@ void Scheduler::run_ready(TimePoint budget_end) noexcept {
     } else {
       run_callback(node);
     }
-    // The check comes last, so that each call gets something done even with the smallest budget.
-    if (budget_end != TimePoint::max() && Clock::now() >= budget_end) break;
+    if (enough()) break;
   }
   switches_left_ = 0;
+  return batch_.empty() || next_batch_;
+}
+
+bool Scheduler::run_slice() noexcept {
+  return run_until([this] { return slice_has_ended(); });
+}
+
+void Scheduler::run_ready(TimePoint budget_end) noexcept {
+  run_until([&] { return budget_end != TimePoint::max() && Clock::now() >= budget_end; });
 }
 
 void Scheduler::resume(TaskControl& task) noexcept {

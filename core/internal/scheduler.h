@@ -136,6 +136,12 @@ class Scheduler {
   /// Runs what was ready when the turn began, and as much of what becomes ready meanwhile as fits
   /// into a slice of time.  Past `budget_end`, in real time, the rest is left to the next call.
   void run_ready(TimePoint budget_end) noexcept;
+  /// As run_ready(), but for a slice only.  Returns false if that leaves some of what was ready.
+  bool run_slice() noexcept;
+  /// Lets a slice of time begin now, for callbacks that the turn calls by itself.
+  void begin_slice() noexcept { slice_end_ = SliceClock::ticks() + clock_.slice(); }
+  /// Has it ended?  With a test clock or in debug mode none ever does.
+  bool slice_has_ended() const noexcept { return direct_ && slice_is_over(); }
   /// Takes note of the real time, which the turn has read anyway.
   void learn_time(TimePoint now) noexcept { clock_.learn(now); }
 
@@ -168,6 +174,8 @@ class Scheduler {
   std::uint64_t switches() const noexcept { return switches_; }
 
  private:
+  template <class Enough>
+  bool run_until(Enough&& enough) noexcept;
   TaskControl* next_in_slice() noexcept;
   bool slice_goes_on() noexcept;
   bool slice_is_over() const noexcept { return SliceClock::ticks() >= slice_end_; }

@@ -33,7 +33,9 @@ bool Turn::drive(bool (*finished)(void*), void* ask) {
     ++turns_;
     const std::uint64_t armed_before = reactor.timers().next_sequence();
     // 1. What was ready when the turn began.
-    scheduler.run_ready(TimePoint::max());
+    while (!scheduler.run_slice() && !scheduler.stopping() && !reactor.forked()) {
+      if (!finished(ask)) fire_what_came_due(armed_before);
+    }
     if (finished(ask)) return true;
     if (scheduler.stopping() || reactor.forked()) return false;
     // 2. What other threads and signal handlers left.
@@ -56,6 +58,16 @@ bool Turn::drive(bool (*finished)(void*), void* ask) {
     // 6. Deadlines, after I/O: ready data beats a timeout of the same turn.
     fire_deadlines(now, limit);
   }
+}
+
+// A batch may be long and its steps dear.  Deadlines that pass meanwhile do not wait for its end.
+void Turn::fire_what_came_due(std::uint64_t armed_before) {
+  Reactor& reactor = rooms_.reactor;
+  const TimePoint now = reactor.now();
+  rooms_.scheduler.learn_time(now);
+  if (reactor.timers().earliest() > now) return;
+  if (reactor.fd_waiters() != 0) look();  // data that came by then beats a deadline
+  fire_deadlines(now, armed_before);
 }
 
 void Turn::guest_turn(TimePoint due, TimePoint budget_end) {
@@ -113,6 +125,7 @@ void Turn::take_posts() {
     (posts_ == nullptr ? posts_ : posts_tail_->next) = taken;
     posts_tail_ = last;
   }
+  scheduler.begin_slice();
   for (int i = 0; i < post_batch && posts_ != nullptr && !scheduler.stopping(); ++i) {
     if (rooms_.reactor.forked()) return;
     Post* post = std::exchange(posts_, posts_->next);
@@ -126,6 +139,7 @@ void Turn::take_posts() {
         scheduler.stop();
       }
     }
+    if (scheduler.slice_has_ended()) return;
   }
 }
 

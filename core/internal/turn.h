@@ -63,6 +63,7 @@ class Turn {
   bool look_is_due(TimePoint now) noexcept;
   bool wait();
   void fire_deadlines(TimePoint due, std::uint64_t limit);
+  void fire_what_came_due(std::uint64_t armed_before);
   void run_what_the_wait_brought(std::uint64_t armed_before, TimePoint budget_end);
 
   const Rooms& rooms_;
