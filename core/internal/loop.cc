@@ -104,7 +104,11 @@ bool Loop::drive(Finished finished) {
     const std::uint64_t turns = turn_.count();
     if (turn_.drive(finished)) return true;
     if (scheduler_.stopping() || reactor_.forked() || tasks_.alive() == 0) return false;
-    if (!has_other_threads(workers_.threads())) return false;
+    if (!has_other_threads(workers_.threads())) {
+      // The last of them may have left something before it went, and after the turn had looked.
+      if (!reactor_.inbox().has_posts() && !shared_->stop_requested.load()) return false;
+      continue;
+    }
     if (turn_.count() != turns + 1) pause = shortest_pause;  // something was woken meanwhile
     if (pause == longest_pause && !std::exchange(reported, true)) report_doubt();
     turn_.sleep(Clock::now() + pause);
