@@ -40,9 +40,7 @@ std::array<unsigned short, 3> seeded(std::optional<std::uint64_t> seed) {
 }  // namespace
 
 Backoff::Backoff(const BackoffOptions& options)
-    : options_(checked(options)),
-      ceiling_(options.first),
-      random_(seeded(options.seed)) {}
+    : options_(checked(options)), ceiling_(options.first), random_(seeded(options.seed)) {}
 
 Duration Backoff::next() {
   ++attempts_;

@@ -30,8 +30,8 @@ class DurationHistogram {
   static constexpr std::size_t buckets = 28;  // up to a minute and more
 
   void add(Duration duration) noexcept {
-    const auto us = static_cast<std::uint64_t>(duration > Duration::zero() ? duration.count() / 1000
-                                                                           : 0);
+    const auto us =
+        static_cast<std::uint64_t>(duration > Duration::zero() ? duration.count() / 1000 : 0);
     const auto bucket = static_cast<std::size_t>(std::bit_width(us));
     ++counts_[bucket < buckets ? bucket : buckets - 1];
     ++total_;

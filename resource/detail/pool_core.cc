@@ -30,7 +30,8 @@ PoolOptions checked(const PoolOptions& options) {
   if (options.min_idle > options.max_size) {
     refuse("min_idle exceeds max_size; pass at most as many");
   }
-  if (options.max_dialing == 0) refuse("without a dial there is no connection; pass max_dialing >= 1");
+  if (options.max_dialing == 0)
+    refuse("without a dial there is no connection; pass max_dialing >= 1");
   for (const Duration limit : {options.acquire_timeout, options.dial_timeout, options.idle_timeout,
                                options.max_lifetime, options.ping_timeout, options.close_timeout}) {
     if (limit <= Duration::zero()) refuse("a limit of zero or less cannot be kept; pass more");
@@ -206,7 +207,8 @@ void PoolCore::offer(std::unique_ptr<PoolSlot> slot) {
   }
   slot->idle_since = now;
   idle_.push_back(std::move(slot));  // there is room: see run_dial()
-  if (timer_at_ == TimePoint::max()) arm_for_idle();
+  arm(idle_.back()->retires_at);
+  if (idle_.size() > options_.min_idle) arm(after(now, options_.idle_timeout));
 }
 
 void PoolCore::put_back(std::unique_ptr<PoolSlot> slot) noexcept {
@@ -292,9 +294,11 @@ void PoolCore::supply(std::size_t newcomers) {
 
 void PoolCore::begin_dial() {
   ++figures_.dials;
-  makers_->spawn([core = shared_from_this(),
-                  work = InWork{shared_from_this(), Work::dial}]() mutable { core->run_dial(work); },
-                 "dial of " + options_.name);
+  makers_->spawn(
+      [core = shared_from_this(), work = InWork{shared_from_this(), Work::dial}]() mutable {
+        core->run_dial(work);
+      },
+      "dial of " + options_.name);
 }
 
 void PoolCore::run_dial(InWork& work) {
@@ -302,9 +306,8 @@ void PoolCore::run_dial(InWork& work) {
   std::unique_ptr<PoolSlot> slot;
   std::exception_ptr failure;
   try {
-    const bool in_time =
-        CancellationScope::try_run([&] { slot = driver_->dial(); },
-                                   {.timeout = options_.dial_timeout, .name = "dial"});
+    const bool in_time = CancellationScope::try_run(
+        [&] { slot = driver_->dial(); }, {.timeout = options_.dial_timeout, .name = "dial"});
     if (!in_time) {
       throw TimeoutException("a dial of pool '" + options_.name + "' took longer than " +
                              in_seconds(options_.dial_timeout));
@@ -380,9 +383,9 @@ void PoolCore::retire(std::unique_ptr<PoolSlot> slot, DiscardReason reason) {
     driver_->forsake(*slot);
   }
   ++figures_.discards[static_cast<std::size_t>(reason)];
-  const bool at_rest = !slot->dirty && (reason == DiscardReason::idle ||
-                                        reason == DiscardReason::lifetime ||
-                                        reason == DiscardReason::closing);
+  const bool at_rest =
+      !slot->dirty && (reason == DiscardReason::idle || reason == DiscardReason::lifetime ||
+                       reason == DiscardReason::closing);
   if (at_rest && driver_->can_close) return say_goodbye(std::move(slot));
   drop(std::move(slot));
 }
@@ -441,8 +444,8 @@ void PoolCore::begin_closing() {
   if (closed_) return;
   closed_ = true;
   disarm();
-  fail_waiters(std::make_exception_ptr(ClosedError(
-      "Pool::acquire: pool '" + options_.name + "' was closed while the task waited")));
+  fail_waiters(std::make_exception_ptr(
+      ClosedError("Pool::acquire: pool '" + options_.name + "' was closed while the task waited")));
 }
 
 bool PoolCore::close(Duration drain) {
