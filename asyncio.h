@@ -4,6 +4,7 @@
 #pragma once
 
 #include <asyncio/backends/any_loop.h>
+#include <asyncio/concurrency/backoff.h>
 #include <asyncio/concurrency/barrier.h>
 #include <asyncio/concurrency/cancellation_scope.h>
 #include <asyncio/concurrency/channel.h>
@@ -50,3 +51,6 @@
 #include <asyncio/resource/async_resource.h>
 #include <asyncio/resource/async_resource_manager.h>
 #include <asyncio/resource/context.h>
+#include <asyncio/resource/pool.h>
+#include <asyncio/resource/pool_options.h>
+#include <asyncio/resource/pool_stats.h>

@@ -1,5 +1,6 @@
 #include <asyncio/core/lowlevel/loop.h>
 
+#include <atomic>
 #include <utility>
 
 #include <asyncio/core/detail/of_loop.h>
@@ -77,6 +78,8 @@ void LoopRef::report(const std::string& message,
 }
 
 TimePoint now(const char* call) { return detail::running_scheduler_or_throw(call).reactor().now(); }
+
+std::uint64_t fork_count() noexcept { return detail::forks.load(std::memory_order_relaxed); }
 
 }  // namespace lowlevel
 }  // namespace asyncio

@@ -19,7 +19,7 @@ import sys
 PAGE = "docs/semantics.md"
 NO_TEST_POSSIBLE = {"Hazard16", "Hazard18"}
 
-FAMILY = r"(?:C|S|P|L|R|N|Hazard|Pitfall)"
+FAMILY = r"(?:C|S|P|L|R|N|Q|Hazard|Pitfall)"
 ENTRY = re.compile(rf"^- \*\*({FAMILY}\d+)\.\*\*((?:.|\n)*?)(?=\n- |\n\n|\Z)", re.M)
 PART = re.compile(rf"({FAMILY}?)(\d+)")
 TEST = re.compile(r"^TEST(?:_F|_P)?\(\s*\w+,\s*(\w+)\)", re.M)
