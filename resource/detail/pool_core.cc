@@ -457,15 +457,21 @@ bool PoolCore::close(Duration drain) {
 
   // Goodbyes belong to this call: the scope that the pool was made in may have ended.
   TaskGroup goodbyes;
-  struct Current {
-    TaskGroup*& current;
-    ~Current() { current = nullptr; }
-  };
-  std::optional<Current> mine;
-  if (last_goodbyes_ == nullptr) {
-    last_goodbyes_ = &goodbyes;
-    mine.emplace(last_goodbyes_);
-  }
+  class Lending {
+   public:
+    Lending(TaskGroup*& place, TaskGroup& group) : place_(place), first_(place == nullptr) {
+      if (first_) place_ = &group;
+    }
+    ~Lending() {
+      if (first_) place_ = nullptr;
+    }
+    Lending(const Lending&) = delete;
+    Lending& operator=(const Lending&) = delete;
+
+   private:
+    TaskGroup*& place_;
+    const bool first_;
+  } const lending{last_goodbyes_, goodbyes};
   retire_idle(DiscardReason::closing);
 
   const TimePoint deadline = after(loop_.now(), std::max(drain, Duration::zero()));
@@ -488,13 +494,18 @@ void PoolCore::abandon() noexcept {
     idle_.clear();
     return;
   }
-  const std::shared_ptr<PoolCore> alive = shared_from_this();
-  begin_closing();
-  while (!idle_.empty()) {
-    std::unique_ptr<PoolSlot> slot = std::move(idle_.back());
-    idle_.pop_back();
-    slot->dirty = true;  // no goodbye: a destructor does not wait for one
-    retire(std::move(slot), DiscardReason::closing);
+  try {
+    const std::shared_ptr<PoolCore> alive = shared_from_this();
+    begin_closing();
+    while (!idle_.empty()) {
+      std::unique_ptr<PoolSlot> slot = std::move(idle_.back());
+      idle_.pop_back();
+      slot->dirty = true;  // no goodbye: a destructor does not wait for one
+      retire(std::move(slot), DiscardReason::closing);
+    }
+  } catch (...) {
+    loop_.report("pool '" + options_.name + "' was destroyed without telling who waits",
+                 std::current_exception());
   }
   makers_.reset();
   goodbyes_.reset();
