@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <asyncio/asyncio.h>
@@ -114,9 +115,11 @@ class Routine {
     void unhandled_exception() { throw; }
   };
   explicit Routine(std::coroutine_handle<promise_type> coroutine) : coroutine_(coroutine) {}
-  Routine(const Routine&) = delete;
-  Routine& operator=(const Routine&) = delete;
-  ~Routine() { coroutine_.destroy(); }
+  Routine(Routine&& other) noexcept : coroutine_(std::exchange(other.coroutine_, nullptr)) {}
+  Routine& operator=(Routine&&) = delete;
+  ~Routine() {
+    if (coroutine_) coroutine_.destroy();
+  }
 
  private:
   std::coroutine_handle<promise_type> coroutine_;
