@@ -132,7 +132,7 @@ class ClosedByHand : public AsyncResource {
 
  private:
   bool closed_ = false;
-  char bulk_[500] = {};
+  [[maybe_unused]] char bulk_[500] = {};
 };
 
 TEST_F(FlatnessTest, C55_OnWhatLivesLongNothingOfTheShortLivedPilesUp) {
