@@ -26,7 +26,7 @@ enum class AddressFamily : std::uint8_t { any, v4, v6 };
 struct ResolverOptions {
   enum class Kind : std::uint8_t {
     automatic,  ///< dns, where it finds what the system itself would, and system elsewhere
-    dns,        ///< asks name servers itself, without a thread
+    dns,        ///< the hosts file, then name servers, without a thread
     system,     ///< getaddrinfo, on up to four threads that each loop has for it
   };
 

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <optional>
+#include <vector>
 
 #include <asyncio/core/time.h>
 #include <asyncio/io/endpoint.h>
@@ -10,6 +11,7 @@
 namespace asyncio {
 
 class Resolver;
+struct Attempt;
 
 /// When the kernel asks a silent peer whether it is still there, and when it gives up.
 struct KeepAlive {
@@ -33,6 +35,10 @@ struct ConnectOptions {
   Duration resolution_delay = std::chrono::milliseconds{50};
   /// Null: the one that each loop has.
   Resolver* resolver = nullptr;
+  /// Unless null, it is given every attempt when the connection stands, in the order in which they
+  /// began: the one that won has no code, and those that were still under way are
+  /// std::errc::operation_canceled.  A failure lists them itself, in ConnectError::attempts().
+  std::vector<Attempt>* attempts = nullptr;
 };
 
 struct ListenOptions {

@@ -66,6 +66,7 @@ TcpStream TcpStream::connect(const Endpoint& to, const ConnectOptions& options) 
   if (const std::error_code error = detail::connect_socket(self, socket, to, connect_call)) {
     throw ConnectError(what, {{to, error}});
   }
+  if (options.attempts != nullptr) *options.attempts = {{to, {}}};
   return TcpStream{std::move(socket)};
 }
 
@@ -90,8 +91,12 @@ TcpStream TcpStream::connect(std::string_view host, std::uint16_t port,
                         addresses = names->find(searching, name, family, connect_call, news);
                       news({*std::move(addresses), false, false});
                     }};
-  if (std::optional<Socket> socket = race.run(self)) return TcpStream{*std::move(socket)};
+  std::optional<Socket> socket = race.run(self);
   std::vector<Attempt> attempts = race.take_attempts();
+  if (socket) {
+    if (options.attempts != nullptr) *options.attempts = std::move(attempts);
+    return TcpStream{*std::move(socket)};
+  }
   std::string what =
       std::string{connect_call} + "(" + name.text() + ":" + std::to_string(port) + ")";
   if (attempts.size() == 1) what += " at " + attempts.front().to.address().to_string();

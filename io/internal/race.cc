@@ -1,8 +1,10 @@
 #include <asyncio/io/internal/race.h>
 
 #include <algorithm>
+#include <cerrno>
 
 #include <asyncio/core/lowlevel/loop.h>
+#include <asyncio/io/internal/system_error.h>
 
 namespace asyncio::detail {
 namespace {
@@ -77,7 +79,8 @@ std::optional<TimePoint> Race::next_start() const {
 
 void Race::start(TaskGroup& tasks, TimePoint now) {
   const std::size_t number = attempts_.size();
-  attempts_.push_back({{*next_address(), port_}, {}});
+  // What becomes of it unless it ends before the race.
+  attempts_.push_back({{*next_address(), port_}, error_code_of(ECANCELED)});
   ++under_way_;
   last_start_ = now;
   may_hurry_ = false;
@@ -106,9 +109,13 @@ void Race::attempt(std::size_t number) {
   try {
     const Endpoint to = attempts_[number].to;  // a copy: others begin meanwhile
     Dialled dialled = dial_(to);
-    attempts_[number].code = dialled.code;
-    may_hurry_ |= static_cast<bool>(dialled.code);
-    if (!dialled.code && !winner_) winner_ = std::move(dialled.socket);
+    if (dialled.code) {
+      attempts_[number].code = dialled.code;
+      may_hurry_ = true;
+    } else if (!winner_) {
+      attempts_[number].code.clear();
+      winner_ = std::move(dialled.socket);
+    }
   } catch (const Cancelled&) {
     throw;
   } catch (...) {

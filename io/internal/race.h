@@ -47,6 +47,8 @@ class Race {
   /// Throws: what the search for addresses threw, unless some were found; what the dialling threw.
   std::optional<Socket> run(lowlevel::CurrentTask self);
 
+  /// In the order in which they began.  The winner has no code, and what its victory ended is
+  /// ECANCELED.
   std::vector<Attempt> take_attempts() noexcept { return std::move(attempts_); }
 
  private:
@@ -67,7 +69,7 @@ class Race {
   Found found_;
   bool is_searching_ = true;
   std::optional<TimePoint> first_found_;
-  std::vector<Attempt> attempts_;  ///< those under way have no code
+  std::vector<Attempt> attempts_;
   std::size_t under_way_ = 0;
   TimePoint last_start_{};
   bool may_hurry_ = false;  ///< one has failed since

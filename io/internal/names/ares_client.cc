@@ -170,7 +170,7 @@ void AresClient::close() noexcept {
 void AresClient::leave_to_parent() noexcept {
   is_left_to_parent_ = true;
   if (channel_ != nullptr) ares_destroy(std::exchange(channel_, nullptr));
-  sockets_.close();
+  close();  // tasks that came along are told
 }
 
 void AresClient::learn_search_list(const ResolverOptions& options) {
@@ -215,7 +215,7 @@ DnsAnswer AresClient::look_up(lowlevel::CurrentTask self, const HostName& name,
   std::uint64_t told = 0;
   if (lookup->is_done) self.yield();  // at once, if no server could be asked
   while (!lookup->is_done) {
-    if (is_closed_) throw ClosedError(std::string{call} + ": the resolver was destroyed meanwhile");
+    if (is_closed_) throw_closed(call);
     if (std::exchange(told, lookup->version) != lookup->version) news(lookup->answer);
     wait_for_news(self, *lookup, call);
   }
@@ -338,6 +338,13 @@ void AresClient::finish(Lookup& lookup) noexcept {
   if (found != in_flight_.end() && found->second.get() == &lookup) in_flight_.erase(found);
 }
 
+void AresClient::throw_closed(const char* call) const {
+  throw ClosedError(std::string{call} +
+                    (is_closed_ && !is_left_to_parent_
+                         ? ": the resolver was destroyed meanwhile"
+                         : ": the process that this one was forked from has asked; ask again"));
+}
+
 // ---- Driving ------------------------------------------------------------------------------------
 
 void AresClient::wait_for_news(lowlevel::CurrentTask self, Lookup& lookup, const char* call) {
@@ -352,6 +359,8 @@ void AresClient::wait_for_news(lowlevel::CurrentTask self, Lookup& lookup, const
   };
   const Driving driving{is_driven_};
   sockets_.wait(self, call);
+  // In the child of a fork the answer is not for this task, but for what it was in the parent.
+  if (!sockets_.is_of_this_process()) throw_closed(call);
   process();
 }
 

@@ -50,6 +50,8 @@ class AresClient final : public DnsClient, public std::enable_shared_from_this<A
   void end_candidate(const std::shared_ptr<Lookup>& lookup);
   void finish(Lookup& lookup) noexcept;
 
+  [[noreturn]] void throw_closed(const char* call) const;
+
   /// Returns when there may be something new.
   void wait_for_news(lowlevel::CurrentTask self, Lookup& lookup, const char* call);
   void process() noexcept;

@@ -58,9 +58,7 @@ Names::Names(ResolverOptions options, const char* call)
   if (const char* const fault = fault_of(options_)) {
     throw std::invalid_argument(std::string{call} + ": " + fault);
   }
-  if (options_.kind != Kind::automatic) return;
   if (!options_.servers.empty()) options_.kind = Kind::dns;
-  if (!have_dns_client()) options_.kind = Kind::system;
 }
 
 Names::~Names() { close(); }
@@ -98,7 +96,6 @@ std::optional<std::vector<IpAddress>> Names::known(const HostName& name, Address
                                                    const char* call) {
   check(call);
   look_at_files();
-  const bool reads_hosts = options_.kind != Kind::system && asks_name_servers_for(name);
   const auto entry = hosts_.find(name.key());
   if (name.is_within("localhost")) {
     std::vector<IpAddress> here;
@@ -109,7 +106,7 @@ std::optional<std::vector<IpAddress>> Names::known(const HostName& name, Address
     }
     return only(family, std::move(here));
   }
-  if (!reads_hosts) return std::nullopt;
+  if (!is_found_by_files_and_dns(name)) return std::nullopt;
   if (entry != hosts_.end()) return not_empty(only(family, entry->second), name, call);
   if (const std::vector<IpAddress>* const kept = cache_.find(name.key(), loop_.now())) {
     const std::vector<IpAddress> wanted = only(family, *kept);
@@ -120,14 +117,16 @@ std::optional<std::vector<IpAddress>> Names::known(const HostName& name, Address
 
 // ---- Asking -------------------------------------------------------------------------------------
 
-bool Names::asks_name_servers_for(const HostName& name) const {
+bool Names::is_found_by_files_and_dns(const HostName& name) const {
   if (options_.kind != Kind::automatic) return options_.kind == Kind::dns;
   return sources_.are_hosts_and_dns_for(name);
 }
 
 std::vector<IpAddress> Names::find(lowlevel::CurrentTask self, const HostName& name,
                                    AddressFamily family, const char* call, const FoundNews& news) {
-  if (asks_name_servers_for(name)) return ask_name_servers(self, name, family, call, news);
+  if (have_dns_client() && is_found_by_files_and_dns(name)) {
+    return ask_name_servers(self, name, family, call, news);
+  }
   const SystemLookups::Result result = system_.look_up(self, name, family, call);
   if (is_closed_) throw ClosedError(std::string{call} + ": the resolver was destroyed meanwhile");
   if (result.failure) throw_failure(name, call, *result.failure);

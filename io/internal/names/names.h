@@ -53,7 +53,8 @@ class Names {
   void check(const char* call) const;
   /// Looks at the system's files, if that was not done lately.
   void look_at_files();
-  bool asks_name_servers_for(const HostName& name) const;
+  /// Or is the system to be asked?
+  bool is_found_by_files_and_dns(const HostName& name) const;
   std::vector<IpAddress> ask_name_servers(lowlevel::CurrentTask self, const HostName& name,
                                           AddressFamily family, const char* call,
                                           const FoundNews& news);

@@ -1,5 +1,6 @@
 #include <asyncio/io/internal/names/system_lookup.h>
 
+#include <atomic>
 #include <cerrno>
 #include <cstddef>
 #include <new>
@@ -103,6 +104,7 @@ void SystemLookups::run(const HostName& name, AddressFamily family, const std::s
   /// Leaves it to the next one if this task is cancelled, and to nobody once there is none.
   struct Running {
     ~Running() {
+      *is_wanted = false;
       call.is_running = false;
       if (call.result) call.waiters.wake_all();
       if (call.result || !call.waiters.wake_one()) lookups.running_.erase(key);
@@ -110,12 +112,16 @@ void SystemLookups::run(const HostName& name, AddressFamily family, const std::s
     SystemLookups& lookups;
     const std::string& key;
     Call& call;
+    std::shared_ptr<std::atomic<bool>> is_wanted = std::make_shared<std::atomic<bool>>(true);
   };
   call.is_running = true;
   const Running running{*this, key, call};
   call.result = to_thread(lookup_threads, abandon,
                           [text = name.text() + (name.is_absolute() ? "." : ""),
-                           family = native(family)] { return ask_system(text, family); });
+                           family = native(family), is_wanted = running.is_wanted] {
+                            // It may have waited for a thread until nobody was there any more.
+                            return *is_wanted ? ask_system(text, family) : Result{};
+                          });
 }
 
 }  // namespace asyncio::detail
