@@ -10,6 +10,7 @@
 #include <asyncio/io/export.h>
 #include <asyncio/io/fd.h>
 #include <asyncio/io/ip_address.h>
+#include <asyncio/io/resolver.h>
 #include <asyncio/io/server.h>
 #include <asyncio/io/stream.h>
 #include <asyncio/io/tcp_listener.h>

@@ -57,7 +57,7 @@ class ASYNCIO_IO_API ResolveError : public Error {
     no_such_name,   ///< there is none in the whole domain name system
     no_address,     ///< there is one, and it has no address
     timed_out,      ///< no server answered
-    server_failed,  ///< a server answered that it cannot tell
+    server_failed,  ///< a server answered that it cannot tell, or could not be reached
     invalid_name,   ///< no name can look like that, so nobody was asked
   };
 

@@ -1,12 +1,17 @@
 // How connections are made and kept.
 #pragma once
 
+#include <chrono>
 #include <optional>
+#include <vector>
 
 #include <asyncio/core/time.h>
 #include <asyncio/io/endpoint.h>
 
 namespace asyncio {
+
+class Resolver;
+struct Attempt;
 
 /// When the kernel asks a silent peer whether it is still there, and when it gives up.
 struct KeepAlive {
@@ -21,6 +26,19 @@ struct ConnectOptions {
   /// Sends small pieces at once, rather than wait for more to go with them.
   bool no_delay = true;
   std::optional<KeepAlive> keep_alive = KeepAlive{};
+
+  // To a host with several addresses:
+
+  /// How long an attempt is waited for before the next address is tried as well.
+  Duration attempt_delay = std::chrono::milliseconds{250};
+  /// How long to wait for IPv6 addresses when IPv4 ones are known already.
+  Duration resolution_delay = std::chrono::milliseconds{50};
+  /// Null: the one that each loop has.
+  Resolver* resolver = nullptr;
+  /// Unless null, it is given every attempt when the connection stands, in the order in which they
+  /// began: the one that won has no code, and those that were still under way are
+  /// std::errc::operation_canceled.  A failure lists them itself, in ConnectError::attempts().
+  std::vector<Attempt>* attempts = nullptr;
 };
 
 struct ListenOptions {

@@ -1,36 +1,106 @@
 #include <asyncio/io/tcp_stream.h>
 
+#include <memory>
 #include <stdexcept>
 #include <string>
 #include <system_error>
+#include <utility>
+#include <vector>
 
 #include <sys/socket.h>
 
 #include <asyncio/core/lowlevel/checkpoint.h>
 #include <asyncio/io/errors.h>
+#include <asyncio/io/internal/names/names.h>
 #include <asyncio/io/internal/open_socket.h>
+#include <asyncio/io/internal/race.h>
 #include <asyncio/io/internal/sockaddr.h>
 #include <asyncio/io/internal/tcp_options.h>
+#include <asyncio/io/resolver.h>
 
 namespace asyncio {
 
 using detail::Socket;
 
+namespace {
+
+constexpr const char* connect_call = "TcpStream::connect";
+
+/// A socket that may connect to `to`.
+Socket socket_for(const Endpoint& to, const ConnectOptions& options) {
+  Socket socket = detail::open_socket(detail::family_of(to), SOCK_STREAM, connect_call);
+  if (options.from) detail::bind_socket(socket, *options.from, connect_call);
+  detail::set_no_delay(socket, options.no_delay, connect_call);
+  detail::set_keep_alive(socket, options.keep_alive, connect_call);
+  return socket;
+}
+
+/// One attempt of several.
+detail::Race::Dialled dial(const Endpoint& to, const ConnectOptions& options) {
+  const lowlevel::CurrentTask self = lowlevel::enter(connect_call);
+  try {
+    Socket socket = socket_for(to, options);
+    const std::error_code error = detail::connect_socket(self, socket, to, connect_call);
+    if (error) return {error, std::nullopt};
+    return {{}, std::move(socket)};
+  } catch (const IoError& error) {
+    return {error.code(), std::nullopt};
+  }
+}
+
+/// The family that `from` can connect to.
+AddressFamily family_from(const std::optional<Endpoint>& from) {
+  if (!from || from->kind() == Endpoint::Kind::any) return AddressFamily::any;
+  return from->is_ip() && from->address().is_v6() ? AddressFamily::v6 : AddressFamily::v4;
+}
+
+}  // namespace
+
 TcpStream TcpStream::connect(const Endpoint& to, const ConnectOptions& options) {
-  constexpr const char* call = "TcpStream::connect";
-  const lowlevel::CurrentTask self = lowlevel::enter(call);
-  const std::string what = std::string{call} + "(" + to.to_string() + ")";
+  const lowlevel::CurrentTask self = lowlevel::enter(connect_call);
+  const std::string what = std::string{connect_call} + "(" + to.to_string() + ")";
   if (!to.is_ip()) {
     throw std::invalid_argument(what + ": give it an address and a port, not a Unix socket");
   }
-  Socket socket = detail::open_socket(detail::family_of(to), SOCK_STREAM, call);
-  if (options.from) detail::bind_socket(socket, *options.from, call);
-  detail::set_no_delay(socket, options.no_delay, call);
-  detail::set_keep_alive(socket, options.keep_alive, call);
-  if (const std::error_code error = detail::connect_socket(self, socket, to, call)) {
+  Socket socket = socket_for(to, options);
+  if (const std::error_code error = detail::connect_socket(self, socket, to, connect_call)) {
     throw ConnectError(what, {{to, error}});
   }
+  if (options.attempts != nullptr) *options.attempts = {{to, {}}};
   return TcpStream{std::move(socket)};
+}
+
+TcpStream TcpStream::connect(std::string_view host, std::uint16_t port,
+                             const ConnectOptions& options) {
+  if (const std::optional<IpAddress> literal = IpAddress::try_parse(host)) {
+    return connect(Endpoint{*literal, port}, options);
+  }
+  const lowlevel::CurrentTask self = lowlevel::enter(connect_call);
+  const detail::HostName name{host, connect_call};
+  const AddressFamily family = family_from(options.from);
+  Resolver& resolver =
+      options.resolver != nullptr ? *options.resolver : detail::resolver_of_loop(connect_call);
+  const std::shared_ptr<detail::Names> names = resolver.names_;
+  detail::Race race{port,
+                    {options.resolution_delay, options.attempt_delay},
+                    [&](const Endpoint& to) { return dial(to, options); },
+                    [&](const detail::FoundNews& news) {
+                      const lowlevel::CurrentTask searching = lowlevel::enter(connect_call);
+                      auto addresses = names->known(name, family, connect_call);
+                      if (!addresses)
+                        addresses = names->find(searching, name, family, connect_call, news);
+                      news({*std::move(addresses), false, false});
+                    }};
+  std::optional<Socket> socket = race.run(self);
+  std::vector<Attempt> attempts = race.take_attempts();
+  if (socket) {
+    if (options.attempts != nullptr) *options.attempts = std::move(attempts);
+    return TcpStream{*std::move(socket)};
+  }
+  std::string what =
+      std::string{connect_call} + "(" + name.text() + ":" + std::to_string(port) + ")";
+  if (attempts.size() == 1) what += " at " + attempts.front().to.address().to_string();
+  throw ConnectError(what, std::move(attempts));
 }
 
 TcpStream TcpStream::adopt(int fd) {

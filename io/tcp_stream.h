@@ -2,8 +2,10 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <span>
+#include <string_view>
 #include <utility>
 
 #include <asyncio/core/time.h>
@@ -28,6 +30,16 @@ class ASYNCIO_IO_API TcpStream final : public Stream {
   /// Cancels: Cancelled; the socket is closed.
   /// Throws: ConnectError; std::invalid_argument for the endpoint of a Unix socket; NotInTaskError.
   static TcpStream connect(const Endpoint& to, const ConnectOptions& options = {});
+  /// Connects to a host, by its name or a literal address: to whichever of its addresses answers
+  /// first, as RFC 8305 says.  The families take turns, IPv6 first.  The next address is tried when
+  /// an attempt fails, or has taken as long as `options` says; earlier attempts go on meanwhile.
+  /// With `options.from`, only addresses of its family are tried.
+  /// Suspends: always.
+  /// Cancels: Cancelled; every socket is closed.
+  /// Throws: ConnectError, which lists every attempt; ResolveError and what else
+  /// Resolver::resolve() throws; std::invalid_argument; NotInTaskError.
+  static TcpStream connect(std::string_view host, std::uint16_t port,
+                           const ConnectOptions& options = {});
 
   /// Takes over a connected socket, which becomes non-blocking and is closed in programs that this
   /// one executes.  If it throws, `fd` is still the caller's.

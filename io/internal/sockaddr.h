@@ -1,6 +1,8 @@
 // Endpoints as the kernel writes them.
 #pragma once
 
+#include <cstring>
+
 #include <sys/socket.h>
 
 #include <asyncio/io/endpoint.h>
@@ -13,6 +15,10 @@ struct SocketAddress {
   /// For a socket of `family`, which tells how an IPv4 address is written; AF_UNSPEC: the one that
   /// the endpoint asks for.
   explicit SocketAddress(const Endpoint& endpoint, int family = AF_UNSPEC) noexcept;
+  /// A copy of what others have written.  Requires: it is no longer than a sockaddr_storage.
+  SocketAddress(const sockaddr* address, socklen_t length) noexcept : size(length) {
+    std::memcpy(&storage, address, length);
+  }
 
   sockaddr* get() noexcept { return reinterpret_cast<sockaddr*>(&storage); }
   const sockaddr* get() const noexcept { return reinterpret_cast<const sockaddr*>(&storage); }
