@@ -9,11 +9,6 @@
 #include <openssl/x509v3.h>
 
 namespace asyncio::test {
-namespace {
-
-void must(bool works) {
-  if (!works) throw std::runtime_error("making a certificate");
-}
 
 struct FreeKey {
   void operator()(EVP_PKEY* key) const { EVP_PKEY_free(key); }
@@ -23,6 +18,12 @@ struct FreeCertificate {
 };
 using TestKey = std::unique_ptr<EVP_PKEY, FreeKey>;
 using TestCertificate = std::unique_ptr<X509, FreeCertificate>;
+
+namespace {
+
+void must(bool works) {
+  if (!works) throw std::runtime_error("making a certificate");
+}
 
 TestKey make_key() {
   TestKey key{EVP_EC_gen("P-256")};

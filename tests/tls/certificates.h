@@ -21,7 +21,7 @@ class Authority {
   const std::string& root() const { return root_; }
 
   struct Wanted {
-    /// As in "DNS:example.org,IP:127.0.0.1"; empty: none, so the common name alone says whose it is.
+    /// As in "DNS:example.org,IP:127.0.0.1"; empty: the common name alone says whose it is.
     std::string names = "DNS:example.org";
     std::string common_name = "test";
     bool expired = false;

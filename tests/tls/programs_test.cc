@@ -34,9 +34,9 @@ class TlsProgramsTest : public LoopTest {
     std::ofstream{folder.file(name)} << content;
   }
   static TlsContext client_of(TlsVersion version) {
-    TlsClientOptions options = client_options();
-    options.oldest = options.newest = version;
-    return TlsContext::client(options);
+    TlsClientOptions with = client_options();
+    with.oldest = with.newest = version;
+    return TlsContext::client(with);
   }
 
   TemporaryFolder folder;
@@ -58,11 +58,10 @@ TEST_F(TlsProgramsTest, CurlIsServed) {
     TcpListener listener = TcpListener::bind(loopback());
     const std::string port = std::to_string(listener.local().port());
     const std::string body = pattern(300'000);
-    TlsServerOptions options = server_options();
-    options.alpn = {"http/1.1"};
+    TlsServerOptions with = server_options();
+    with.alpn = {"http/1.1"};
     std::vector<TlsVersion> versions;
-    Server server{std::move(listener),
-                  over_tls(TlsContext::server(options), [&](TlsStream& stream) {
+    Server server{std::move(listener), over_tls(TlsContext::server(with), [&](TlsStream& stream) {
                     versions.push_back(stream.version());
                     EXPECT_EQ("http/1.1", stream.alpn());
                     EXPECT_EQ("example.org", stream.server_name());

@@ -23,9 +23,9 @@ class TlsCertificatesTest : public LoopTest {};
 /// must have got nothing from it.
 std::string verdict(const TlsIdentity& identity, const std::string& host,
                     const TlsContext& client = TlsContext::client(client_options())) {
-  TlsServerOptions options;
-  options.identity = identity;
-  const TlsContext server = TlsContext::server(options);
+  TlsServerOptions with;
+  with.identity = identity;
+  const TlsContext server = TlsContext::server(with);
   TcpPair tcp = make_tcp_pair();
   auto accepting = create_task([&] {
     std::string got;
@@ -106,10 +106,10 @@ TEST_F(TlsCertificatesTest, N49_OneOfAnUnknownAuthorityIsRefused) {
 TEST_F(TlsCertificatesTest, AnErrorHasOpensslsCode) {
   run([] {
     const Authority stranger{"a stranger"};
-    TlsServerOptions options;
-    options.identity = stranger.issue();
+    TlsServerOptions with;
+    with.identity = stranger.issue();
     try {
-      make_tls_pair(client_options(), options);
+      make_tls_pair(client_options(), with);
       ADD_FAILURE() << "must throw";
     } catch (const TlsError& error) {
       EXPECT_EQ(tls_category(), error.code().category());
@@ -121,11 +121,11 @@ TEST_F(TlsCertificatesTest, AnErrorHasOpensslsCode) {
 
 /// The client's certificate as the server gets it, or why there is none.
 std::string shown_by_client(const TlsClientOptions& client, TlsClientCertificate wanted) {
-  TlsServerOptions options = server_options();
-  options.client_certificate = wanted;
-  if (wanted != TlsClientCertificate::none) options.roots = authority().root();
+  TlsServerOptions with = server_options();
+  with.client_certificate = wanted;
+  if (wanted != TlsClientCertificate::none) with.roots = authority().root();
   try {
-    TlsPair pair = make_tls_pair(client, options);
+    TlsPair pair = make_tls_pair(client, with);
     // In TLS 1.3 a client is done before it hears that it is refused.
     pair.server.write_all("welcome");
     EXPECT_EQ("welcome", read_exactly(pair.client, 7));
@@ -158,10 +158,10 @@ TEST_F(TlsCertificatesTest, AServerMayAskWhoItsClientIs) {
 
 TEST_F(TlsCertificatesTest, ARefusedClientIsToldSo) {
   run([] {
-    TlsServerOptions options = server_options();
-    options.client_certificate = TlsClientCertificate::required;
-    options.roots = authority().root();
-    const TlsContext server = TlsContext::server(options);
+    TlsServerOptions with = server_options();
+    with.client_certificate = TlsClientCertificate::required;
+    with.roots = authority().root();
+    const TlsContext server = TlsContext::server(with);
     TcpPair tcp = make_tcp_pair();
     auto accepting = create_task([&] { TlsStream::accept(std::move(tcp.server), server); });
     const std::string said = message_of<TlsError>([&] {
@@ -180,6 +180,7 @@ TEST_F(TlsCertificatesTest, TheSystemsRootsAreReadWhenTheyAreNeeded) {
     // Read once for the whole program, so this is the one case that may say where they are.
     static const TemporaryFolder folder;
     std::ofstream{folder.file("roots.pem")} << authority().root();
+    ::unsetenv("SSL_CERT_DIR");
     ::setenv("SSL_CERT_FILE", folder.file("nothing.pem").c_str(), 1);
     const std::string said = verdict(example_identity(), "example.org", TlsContext::system());
     EXPECT_TRUE(contains(said, "install ca-certificates")) << said;

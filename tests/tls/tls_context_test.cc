@@ -25,8 +25,8 @@ using namespace std::chrono_literals;
 
 class TlsContextTest : public LoopTest {};
 
-std::string refused_server(const TlsServerOptions& options) {
-  const std::string said = message_of<TlsError>([&] { TlsContext::server(options); });
+std::string refused_server(const TlsServerOptions& with) {
+  const std::string said = message_of<TlsError>([&] { TlsContext::server(with); });
   EXPECT_TRUE(contains(said, "TlsContext::server")) << said;
   EXPECT_EQ(0u, ERR_peek_error()) << "nothing is left for other code";
   return said;
@@ -48,21 +48,21 @@ std::string guarded_key() {
 
 TEST_F(TlsContextTest, ABadIdentityIsRefusedWithTheReason) {
   run([] {
-    TlsServerOptions options = server_options();
-    options.identity.certificates = "no PEM";
-    EXPECT_TRUE(contains(refused_server(options), "cannot read a certificate"));
-    options = server_options();
-    options.identity.certificates.replace(60, 4, "!!!!");
-    EXPECT_TRUE(contains(refused_server(options), "cannot read a certificate"));
-    options = server_options();
-    options.identity.key = "";
-    EXPECT_TRUE(contains(refused_server(options), "cannot read the key"));
-    options.identity.key = authority().issue().key;
-    const std::string said = refused_server(options);
+    TlsServerOptions with = server_options();
+    with.identity.certificates = "no PEM";
+    EXPECT_TRUE(contains(refused_server(with), "cannot read a certificate"));
+    with = server_options();
+    with.identity.certificates.replace(60, 4, "!!!!");
+    EXPECT_TRUE(contains(refused_server(with), "cannot read a certificate"));
+    with = server_options();
+    with.identity.key = "";
+    EXPECT_TRUE(contains(refused_server(with), "cannot read the key"));
+    with.identity.key = authority().issue().key;
+    const std::string said = refused_server(with);
     EXPECT_TRUE(contains(said, "key values mismatch")) << said;
     // Nobody is asked at the terminal.
-    options.identity.key = guarded_key();
-    EXPECT_TRUE(contains(refused_server(options), "not encrypted"));
+    with.identity.key = guarded_key();
+    EXPECT_TRUE(contains(refused_server(with), "not encrypted"));
     EXPECT_THROW(TlsContext::server({}), TlsError);
     TlsClientOptions client;
     client.roots = "no PEM";
@@ -75,10 +75,9 @@ TEST_F(TlsContextTest, AnIdentityIsReadFromFiles) {
     const TemporaryFolder folder;
     std::ofstream{folder.file("certificate.pem")} << example_identity().certificates;
     std::ofstream{folder.file("key.pem")} << example_identity().key;
-    TlsServerOptions options;
-    options.identity =
-        TlsIdentity::from_files(folder.file("certificate.pem"), folder.file("key.pem"));
-    TlsPair pair = make_tls_pair(client_options(), options);
+    TlsServerOptions with;
+    with.identity = TlsIdentity::from_files(folder.file("certificate.pem"), folder.file("key.pem"));
+    TlsPair pair = make_tls_pair(client_options(), with);
     EXPECT_EQ(example_identity().certificates, pair.client.peer_certificate());
     try {
       TlsIdentity::from_files(folder.file("certificate.pem"), folder.file("missing.pem"));
@@ -136,7 +135,6 @@ TEST_F(TlsContextTest, ACopyOutlivesItsOriginalAndServesOtherThreads) {
           TlsPair pair = make_tls_pair(copies.first, copies.second);
           pair.server.write_all("hello");
           if (read_exactly(pair.client, 5) != "hello") return false;
-          pair.client.close();
         }
         return true;
       });

@@ -121,10 +121,10 @@ void talk_over_cuts(TlsVersion version, std::uint32_t seed, std::size_t longest)
       EXPECT_TRUE(read_in_pieces(stream, seed + 3) == all) << "server, seed " << seed;
       await(writer);
     });
-    TlsClientOptions options = client_options();
-    options.oldest = options.newest = version;
-    TlsStream stream = TlsStream::connect(std::move(wired.near.client), "example.org",
-                                          TlsContext::client(options));
+    TlsClientOptions with = client_options();
+    with.oldest = with.newest = version;
+    TlsStream stream =
+        TlsStream::connect(std::move(wired.near.client), "example.org", TlsContext::client(with));
     auto writer = create_task([&] { write_in_pieces(stream, all, seed + 4); });
     EXPECT_TRUE(read_in_pieces(stream, seed + 5) == all) << "client, seed " << seed;
     await(writer);
@@ -164,10 +164,10 @@ TEST_F(TlsCutsTest, AMessageThatHasComeInPartHoldsUpNobodyForGood) {
         write_in_pieces(stream, "welcome", 1);
         return read_to_end(stream);
       });
-      TlsClientOptions options = client_options();
-      options.identity = example_identity();
-      TlsStream stream = TlsStream::connect(std::move(wired.near.client), "example.org",
-                                            TlsContext::client(options));
+      TlsClientOptions with = client_options();
+      with.identity = example_identity();
+      TlsStream stream =
+          TlsStream::connect(std::move(wired.near.client), "example.org", TlsContext::client(with));
       auto reader = create_task([&] { return read_to_end(stream); });
       std::string sent;
       for (int i = 0; i < 100; ++i) {

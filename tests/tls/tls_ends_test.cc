@@ -74,9 +74,9 @@ TEST_F(TlsEndsTest, N50_AnEndThatWasNotAnnouncedIsAnError) {
 
 TEST_F(TlsEndsTest, N50_UnlessThatIsAllowed) {
   run([&] {
-    TlsClientOptions options = client_options();
-    options.allow_truncation = true;
-    std::optional<TlsPair> pair{make_tls_pair(options)};
+    TlsClientOptions with = client_options();
+    with.allow_truncation = true;
+    std::optional<TlsPair> pair{make_tls_pair(with)};
     pair->server.write_all("all of it?");
     TlsStream client = std::move(pair->client);
     pair.reset();
@@ -149,7 +149,7 @@ TEST_F(TlsEndsTest, N54_ClosedWithInputUnreadThePeerGetsEverything) {
 
 TEST_F(TlsEndsTest, N54_OneThatNeverReadsGetsNoTickets) {
   run([&] {
-    // It knows no TLS beyond the handshake, and closes as a program would that does not know better.
+    // It closes as a program would that does not know better.
     TlsPair pair = make_tls_pair(TlsVersion::v1_3);
     pair.client.write_all("all");
     TlsStream{std::move(pair.client)};

@@ -26,12 +26,12 @@ class TlsHandshakeTest : public LoopTest {};
 TEST_F(TlsHandshakeTest, BothEndsKnowWhatTheyHaveAgreedOn) {
   run([] {
     for (const TlsVersion version : both_versions) {
-      TlsClientOptions options = client_options();
-      options.oldest = options.newest = version;
-      options.alpn = {"h2", "http/1.1"};
+      TlsClientOptions with = client_options();
+      with.oldest = with.newest = version;
+      with.alpn = {"h2", "http/1.1"};
       TlsServerOptions server = server_options();
       server.alpn = {"http/1.1", "h2"};
-      const TlsPair pair = make_tls_pair(options, server);
+      const TlsPair pair = make_tls_pair(with, server);
       EXPECT_EQ(version, pair.client.version());
       EXPECT_EQ(version, pair.server.version());
       EXPECT_EQ("http/1.1", pair.client.alpn()) << "the server's order counts";
@@ -48,15 +48,15 @@ TEST_F(TlsHandshakeTest, BothEndsKnowWhatTheyHaveAgreedOn) {
 
 TEST_F(TlsHandshakeTest, WithoutACommonProtocolBothFail) {
   run([] {
-    TlsClientOptions options = client_options();
-    options.alpn = {"h2"};
+    TlsClientOptions with = client_options();
+    with.alpn = {"h2"};
     TlsServerOptions server_only = server_options();
     server_only.alpn = {"http/1.1"};
     const TlsContext server = TlsContext::server(server_only);
     TcpPair tcp = make_tcp_pair();
     auto accepting = create_task([&] { TlsStream::accept(std::move(tcp.server), server); });
     const std::string said = message_of<TlsError>([&] {
-      TlsStream::connect(std::move(tcp.client), "example.org", TlsContext::client(options));
+      TlsStream::connect(std::move(tcp.client), "example.org", TlsContext::client(with));
     });
     EXPECT_TRUE(contains(said, "no application protocol")) << said;
     EXPECT_THROW(await(accepting), TlsError);
@@ -65,9 +65,9 @@ TEST_F(TlsHandshakeTest, WithoutACommonProtocolBothFail) {
 
 TEST_F(TlsHandshakeTest, WhoeverNamesNoProtocolTakesAny) {
   run([] {
-    TlsClientOptions options = client_options();
-    options.alpn = {"h2"};
-    EXPECT_EQ("", make_tls_pair(options, server_options()).client.alpn());
+    TlsClientOptions with = client_options();
+    with.alpn = {"h2"};
+    EXPECT_EQ("", make_tls_pair(with, server_options()).client.alpn());
     TlsServerOptions server = server_options();
     server.alpn = {"h2"};
     EXPECT_EQ("", make_tls_pair(client_options(), server).server.alpn());
@@ -76,15 +76,15 @@ TEST_F(TlsHandshakeTest, WhoeverNamesNoProtocolTakesAny) {
 
 TEST_F(TlsHandshakeTest, WithoutACommonVersionBothFail) {
   run([] {
-    TlsClientOptions options = client_options();
-    options.newest = TlsVersion::v1_2;
+    TlsClientOptions with = client_options();
+    with.newest = TlsVersion::v1_2;
     TlsServerOptions newer = server_options();
     newer.oldest = TlsVersion::v1_3;
     const TlsContext server = TlsContext::server(newer);
     TcpPair tcp = make_tcp_pair();
     auto accepting = create_task([&] { TlsStream::accept(std::move(tcp.server), server); });
     const std::string said = message_of<TlsError>([&] {
-      TlsStream::connect(std::move(tcp.client), "example.org", TlsContext::client(options));
+      TlsStream::connect(std::move(tcp.client), "example.org", TlsContext::client(with));
     });
     EXPECT_TRUE(contains(said, "protocol version")) << said;
     EXPECT_THROW(await(accepting), TlsError);
@@ -93,10 +93,10 @@ TEST_F(TlsHandshakeTest, WithoutACommonVersionBothFail) {
 
 TEST_F(TlsHandshakeTest, AnAddressIsNotShownToTheServer) {
   run([] {
-    TlsServerOptions options;
-    options.identity = authority().issue({.names = "IP:127.0.0.1"});
-    const TlsPair pair = make_tls_pair(TlsContext::client(client_options()),
-                                       TlsContext::server(options), "127.0.0.1");
+    TlsServerOptions with;
+    with.identity = authority().issue({.names = "IP:127.0.0.1"});
+    const TlsPair pair =
+        make_tls_pair(TlsContext::client(client_options()), TlsContext::server(with), "127.0.0.1");
     EXPECT_EQ("", pair.server.server_name());
   });
 }
@@ -134,15 +134,15 @@ TEST_F(TlsHandshakeTest, AServerMayHaveAnIdentityForEachName) {
     other.alpn = {"other"};
     other.client_certificate = TlsClientCertificate::required;
     other.roots = authority().root();
-    TlsServerOptions options = server_options();
+    TlsServerOptions with = server_options();
     std::vector<std::string> asked;
-    options.choose = [&, context = TlsContext::server(other)](
-                         std::string_view host) -> std::optional<TlsContext> {
+    with.choose = [&, context = TlsContext::server(other)](
+                      std::string_view host) -> std::optional<TlsContext> {
       asked.emplace_back(host);
       if (host != "example.net") return std::nullopt;
       return context;
     };
-    const TlsContext server = TlsContext::server(options);
+    const TlsContext server = TlsContext::server(with);
     for (const TlsVersion version : both_versions) {
       TlsClientOptions one = client_options();
       one.alpn = {"other"};
@@ -165,14 +165,14 @@ TEST_F(TlsHandshakeTest, AServerMayHaveAnIdentityForEachName) {
 
 TEST_F(TlsHandshakeTest, WhatTheChoiceThrowsComesOutAndItMayNotSuspend) {
   run([] {
-    TlsServerOptions options = server_options();
-    options.choose = [](std::string_view host) -> std::optional<TlsContext> {
+    TlsServerOptions with = server_options();
+    with.choose = [](std::string_view host) -> std::optional<TlsContext> {
       if (host == "example.org") throw std::domain_error("no such host here");
       if (host == "example.com") return TlsContext::client(client_options());
       sleep(1s);
       return std::nullopt;
     };
-    const TlsContext server = TlsContext::server(options);
+    const TlsContext server = TlsContext::server(with);
     const TlsContext client = TlsContext::client(client_options());
     const auto outcome = [&](const char* host) {
       TcpPair tcp = make_tcp_pair();
@@ -226,9 +226,9 @@ class Acquaintance {
 TEST_F(TlsHandshakeTest, N59_TheNextConnectionsAreResumed) {
   run([] {
     for (const TlsVersion version : both_versions) {
-      TlsClientOptions options = client_options();
-      options.oldest = options.newest = version;
-      Acquaintance two{options};
+      TlsClientOptions with = client_options();
+      with.oldest = with.newest = version;
+      Acquaintance two{with};
       EXPECT_FALSE(two.meet());
       EXPECT_TRUE(two.meet());
       EXPECT_TRUE(two.meet());
@@ -249,9 +249,9 @@ TEST_F(TlsHandshakeTest, N59_ATicketIsShownOnce) {
 
 TEST_F(TlsHandshakeTest, SessionsAreOfOneHostAndOnePort) {
   run([] {
-    TlsServerOptions options;
-    options.identity = authority().issue({.names = "DNS:example.org,DNS:example.net"});
-    Acquaintance two{client_options(), options};
+    TlsServerOptions with;
+    with.identity = authority().issue({.names = "DNS:example.org,DNS:example.net"});
+    Acquaintance two{client_options(), with};
     EXPECT_FALSE(two.meet("example.org"));
     EXPECT_FALSE(two.meet("example.net"));
     EXPECT_TRUE(two.meet("example.org"));
@@ -262,18 +262,18 @@ TEST_F(TlsHandshakeTest, SessionsAreOfOneHostAndOnePort) {
 
 TEST_F(TlsHandshakeTest, OnlySoManySessionsAreKept) {
   run([] {
-    TlsServerOptions options;
-    options.identity = authority().issue({.names = "DNS:*.example.org"});
+    TlsServerOptions with;
+    with.identity = authority().issue({.names = "DNS:*.example.org"});
     TlsClientOptions few = client_options();
     few.cached_sessions = 4;  // of two servers
-    Acquaintance two{few, options};
+    Acquaintance two{few, with};
     EXPECT_FALSE(two.meet("a.example.org"));
     EXPECT_FALSE(two.meet("b.example.org"));
     EXPECT_FALSE(two.meet("c.example.org"));
     EXPECT_FALSE(two.meet("a.example.org"));
     EXPECT_TRUE(two.meet("c.example.org"));
     few.cached_sessions = 0;
-    Acquaintance forgetful{few, options};
+    Acquaintance forgetful{few, with};
     EXPECT_FALSE(forgetful.meet("a.example.org"));
     EXPECT_FALSE(forgetful.meet("a.example.org"));
   });

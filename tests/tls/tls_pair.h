@@ -1,6 +1,7 @@
 // Two ends of a TLS connection over the loopback.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -22,8 +23,17 @@ inline TlsPair make_tls_pair(const TlsContext& client, const TlsContext& server,
                              const std::string& host = "example.org") {
   TcpPair tcp = make_tcp_pair();
   auto accepting = create_task([&] { return TlsStream::accept(std::move(tcp.server), server); });
-  TlsStream connected = TlsStream::connect(std::move(tcp.client), host, client);
-  return {std::move(connected), await(std::move(accepting))};
+  std::optional<TlsStream> connected;
+  try {
+    connected = TlsStream::connect(std::move(tcp.client), host, client);
+  } catch (const TlsError&) {
+    try {
+      static_cast<void>(await(std::move(accepting)));
+    } catch (const IoError&) {  // it has failed as well, of course
+    }
+    throw;
+  }
+  return {*std::move(connected), await(std::move(accepting))};
 }
 
 inline TlsPair make_tls_pair(const TlsClientOptions& client = client_options(),
