@@ -16,7 +16,10 @@ ARROWS = {
     "observable": ["core", "concurrency"],
     "backends": ["core"],
     "io": ["core", "concurrency", "resource"],
+    "tls": ["core", "concurrency", "resource", "io"],
 }
+# Modules that lie in the folder of another one, and what they are included as.
+INSIDE = {"io/tls/": "tls/"}
 # What core/detail is to the modules that stand on it: what templates and observation force.
 DETAIL_OUTSIDE_CORE = {
     "concurrency": [
@@ -37,6 +40,7 @@ DETAIL_OUTSIDE_CORE = {
     ],
     "backends": [],
     "io": [],
+    "tls": [],
 }
 # All that a backend may know of the core: the contract, and what it is told and tells by.
 CONTRACT = [
@@ -62,11 +66,28 @@ MOST_WHO_KNOW_THE_LOOP = 5
 UMBRELLAS = {
     "asyncio.h": ["backends", "concurrency", "core", "observable", "resource"],
     "io/all.h": ["io"],
+    "tls/all.h": ["tls"],
 }
 # Public headers that a user of the umbrella header must ask for by name.
 OUTSIDE_UMBRELLA = ["core/test_clock.h"]
 
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*([<"])([^>"]+)[>"]', re.M)
+
+
+def included_as(name):
+    """The path of a file as it is included."""
+    for folder, prefix in INSIDE.items():
+        if name.startswith(folder):
+            return prefix + name[len(folder) :]
+    return name
+
+
+def lies_at(name):
+    """The path in the tree of what is included by `name`."""
+    for folder, prefix in INSIDE.items():
+        if name.startswith(prefix):
+            return folder + name[len(prefix) :]
+    return name
 
 
 def native(header):
@@ -132,6 +153,8 @@ def check_file(name, text, public):
             yield f"<{header}>: {module} may include only {', '.join([module] + ARROWS[module])}"
         if "/internal/" in target and name in public:
             yield f"<{header}>: internal headers are not installed"
+        if module == "tls" and re.match("io/(internal|detail)/", target):
+            yield f"<{header}>: tls stands on io's public headers"
         if to == "core":
             yield from check_core(name, target) if module == "core" else check_from_outside(
                 module, target
@@ -164,7 +187,7 @@ def check_visitors(root):
 def check_umbrellas(root, public):
     """Yields what the umbrella headers lack."""
     for umbrella, modules in UMBRELLAS.items():
-        text = (root / umbrella).read_text(encoding="utf-8")
+        text = (root / lies_at(umbrella)).read_text(encoding="utf-8")
         included = {header for _, header in INCLUDE.findall(text)}
         for header in public:
             if header in UMBRELLAS or header in OUTSIDE_UMBRELLA:
@@ -180,7 +203,7 @@ def main():
     public = sys.argv[2:]
     wrong = []
     texts = {
-        path.relative_to(root).as_posix(): path.read_text(encoding="utf-8")
+        included_as(path.relative_to(root).as_posix()): path.read_text(encoding="utf-8")
         for module in ARROWS
         for path in sorted((root / module).rglob("*"))
         if path.suffix in (".h", ".cc")
