@@ -4,4 +4,6 @@ namespace asyncio {
 
 Stream::~Stream() = default;
 
+detail::Channel* Stream::channel(lowlevel::Direction /*direction*/) noexcept { return nullptr; }
+
 }  // namespace asyncio

@@ -5,10 +5,15 @@
 #include <span>
 #include <string_view>
 
+#include <asyncio/core/lowlevel/descriptor.h>
 #include <asyncio/io/bytes.h>
 #include <asyncio/io/export.h>
 
 namespace asyncio {
+
+namespace detail {
+class Channel;
+}
 
 /// A connection, or an end of a pipe.
 ///
@@ -59,6 +64,10 @@ class ASYNCIO_IO_API Stream {
   /// Suspends: never for plain connections; elsewhere for a bounded time, with cancels kept out.
   virtual void close() = 0;
   virtual bool is_closed() const noexcept = 0;
+
+  /// For the library: the descriptor that reads or writes go to, if they do no more than that, so
+  /// that copy() may have the kernel move bytes from one to another.  Null: they do more.
+  virtual detail::Channel* channel(lowlevel::Direction direction) noexcept;
 
  protected:
   Stream() = default;

@@ -58,6 +58,7 @@ class ASYNCIO_IO_API TcpStream final : public Stream {
   void shutdown_write() override;
   void close() noexcept override { socket_.close(); }
   bool is_closed() const noexcept override { return !socket_.is_open(); }
+  detail::Channel* channel(lowlevel::Direction) noexcept override { return &socket_; }
 
   /// Ends the connection so that the peer gets all that was written: says that nothing more comes,
   /// then reads and drops what the peer sends until its end, but at most for `limit`, and closes.

@@ -59,6 +59,7 @@ class ASYNCIO_IO_API UnixStream final : public Stream {
   void shutdown_write() override;
   void close() noexcept override { socket_.close(); }
   bool is_closed() const noexcept override { return !socket_.is_open(); }
+  detail::Channel* channel(lowlevel::Direction) noexcept override { return &socket_; }
 
   /// Writes `data`, and with its first byte the descriptors, which stay the caller's.
   /// Suspends: as write_all().

@@ -1,6 +1,4 @@
 // TcpStream::connect to one endpoint.
-#include <filesystem>
-#include <iterator>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -11,6 +9,7 @@
 
 #include <asyncio/asyncio.h>
 #include <asyncio/io/all.h>
+#include <asyncio/tests/io/open_descriptors.h>
 #include <asyncio/tests/io/tcp_pair.h>
 #include <asyncio/tests/support/loop_test.h>
 #include <asyncio/tests/support/messages.h>
@@ -21,10 +20,6 @@ namespace {
 using namespace std::chrono_literals;
 
 class TcpConnectTest : public LoopTest {};
-
-std::ptrdiff_t open_descriptors() {
-  return std::distance(std::filesystem::directory_iterator{"/proc/self/fd"}, {});
-}
 
 /// A port of the loopback on which nobody listens.
 std::uint16_t dead_port() { return TcpListener::bind(loopback()).local().port(); }

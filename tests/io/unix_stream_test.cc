@@ -2,8 +2,6 @@
 #include <array>
 #include <cerrno>
 #include <cstddef>
-#include <filesystem>
-#include <iterator>
 #include <stdexcept>
 #include <string>
 #include <system_error>
@@ -16,6 +14,7 @@
 
 #include <asyncio/asyncio.h>
 #include <asyncio/io/all.h>
+#include <asyncio/tests/io/open_descriptors.h>
 #include <asyncio/tests/io/system_calls.h>
 #include <asyncio/tests/io/tcp_pair.h>
 #include <asyncio/tests/io/temporary_folder.h>
@@ -27,10 +26,6 @@ namespace asyncio::test {
 namespace {
 
 using namespace std::chrono_literals;
-
-std::ptrdiff_t open_descriptors() {
-  return std::distance(std::filesystem::directory_iterator{"/proc/self/fd"}, {});
-}
 
 class UnixStreamTest : public LoopTest {
  protected:
