@@ -17,6 +17,16 @@
 
 namespace asyncio::detail {
 
+constinit std::atomic<int> Guest::guests{0};
+
+Guest::Guest(const Rooms& rooms) noexcept : rooms_(rooms), counted_(rooms.reactor.guest()) {
+  if (counted_) guests.fetch_add(1, std::memory_order_relaxed);
+}
+
+Guest::~Guest() {
+  if (counted_) guests.fetch_sub(1, std::memory_order_relaxed);
+}
+
 // Ready data beats a timeout, and only the host waits for descriptors: so while a task waits on
 // one, only deadlines that had passed before the host's last wait may fire.
 bool Guest::process(Duration budget) noexcept {
@@ -71,19 +81,20 @@ bool Guest::could_go_on() const noexcept {
 }
 
 void Guest::check_by_descriptor(const char* call) const {
-  if (rooms_.reactor.native_fd() >= 0) return;
-  throw InvalidStateError(
-      std::string{call} +
-      (rooms_.reactor.guest()
-           ? " on the guest of a libev or libevent loop, which calls it by itself"
-           : " on a loop that runs itself: use run(...), or make it the guest of a host with "
-             "EventLoop{attach_by_descriptor()}"));
+  if (rooms_.reactor.native_fd() < 0) {
+    throw InvalidStateError(
+        std::string{call} +
+        (rooms_.reactor.guest()
+             ? " on the guest of a libev or libevent loop, which calls it by itself"
+             : " on a loop that runs itself: use run(...), or make it the guest of a host with "
+               "EventLoop{attach_by_descriptor()}"));
+  }
+  rooms_.reactor.inbox().check_thread(call);
+  check_fork(rooms_.reactor, call);
 }
 
 bool Guest::process_by_descriptor(Duration budget) {
   check_by_descriptor("process()");
-  rooms_.reactor.inbox().check_thread("process()");
-  check_fork(rooms_.reactor, "process()");
   rooms_.reactor.check_descriptors("process()");
   const bool work = process(budget);
   if (work) rooms_.reactor.work_arrived();

@@ -60,6 +60,7 @@ Loop::Loop(EventLoop& face, std::unique_ptr<EventLoopInterface> backend, const L
     reactor_.wait(TimePoint::min());  // tells the backend whom to report to
     reactor_.rest(false, TimePoint::max());
     scheduler_.set_host_asleep(true);
+    reactor_.inbox().lend();
   }
 }
 
@@ -75,8 +76,16 @@ Loop::~Loop() {
   }
 }
 
-void Loop::check_not_nested(const char* call) const {
+void Loop::check_thread(const char* call) { reactor_.inbox().check_thread(call); }
+
+void Loop::check_call(const char* call) {
+  check_thread(call);
+  check_fork(reactor_, call);
+}
+
+void Loop::check_not_nested(const char* call) {
   Scheduler::check_none_runs(call);
+  if (scheduler_.running()) check_thread(call);
   if (!reactor_.guest()) return;
   throw InvalidStateError(std::string{call} +
                           ": this loop is the guest of a host's loop, and runs when that does; "

@@ -20,8 +20,10 @@ namespace {
 constexpr unsigned most_empty_wakeups = 64;
 
 // From the start of the program on, and not from the first loop: then a fork could come in between.
-[[maybe_unused]] const int forks_count =
-    ::pthread_atfork(nullptr, nullptr, [] { forks.fetch_add(1, std::memory_order_relaxed); });
+[[maybe_unused]] const int forks_count = ::pthread_atfork(nullptr, nullptr, [] {
+  forks.fetch_add(1, std::memory_order_relaxed);
+  forget_thread_number();
+});
 
 }  // namespace
 
