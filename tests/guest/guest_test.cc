@@ -1,6 +1,8 @@
 // A guest in a host's loop.  docs/semantics.md lists the pitfalls by their numbers.
 #include <csignal>
+#include <filesystem>
 #include <functional>
+#include <iterator>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -70,6 +72,33 @@ TEST_F(GuestTest, Pitfall2_AnIdleGuestHasNoTurnsAndABusyOneLeavesTheHostItsOwn) 
   }
   host->run();
   EXPECT_EQ(10, ticks);
+}
+
+// Ready data beats a timeout.  But the look that finds our timer has found all data before it, so
+// no second one is needed.
+TEST_F(GuestTest, ASleepBesideATaskThatWaitsForDataCostsTheHostOneLook) {
+  constexpr unsigned sleeps = 20;
+  SocketPair pair;
+  auto waiter = loop->create_task([&] { wait_readable(pair.a()); });
+  loop->create_task([&] {
+    for (unsigned i = 0; i < sleeps; ++i) sleep(2ms);
+    waiter.cancel();
+  });
+  host->look();
+  const auto turns = loop->statistics().turns;
+  host->run();
+  EXPECT_LT(loop->statistics().turns - turns, 2 * sleeps - 5);
+}
+
+std::size_t open_descriptors() {
+  const std::filesystem::directory_iterator all{"/proc/self/fd"};
+  return static_cast<std::size_t>(std::distance(begin(all), end(all)));
+}
+
+TEST_F(GuestTest, AGuestHoldsFourDescriptorsAtMost) {
+  const std::size_t before = open_descriptors();
+  Guest another{*host};
+  EXPECT_LE(open_descriptors(), before + 4);
 }
 
 TEST_F(GuestTest, Pitfall3_WorkMadeReadyByAHostsCallbackIsDone) {

@@ -365,6 +365,15 @@ void DescriptorTable::unregister_all() noexcept {
   }
 }
 
+void DescriptorTable::register_anew() noexcept {
+  note_rebuild();
+  for (std::size_t i = 0; i < entries_.size(); ++i) {
+    const int fd = static_cast<int>(i);
+    if (!any(entries_[i].registered) || watch(fd, entries_[i].registered) == 0) continue;
+    trust(fd);  // until it is found closed: a cancel that comes before ends the wait first
+  }
+}
+
 void DescriptorTable::rebuild() noexcept {
   note_rebuild();
   try {

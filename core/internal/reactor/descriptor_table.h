@@ -29,7 +29,7 @@ constexpr Interest interest_of(Direction direction) noexcept {
 
 class DescriptorTable {
  public:
-  explicit DescriptorTable(Backend backend) noexcept : backend_(backend) {}
+  explicit DescriptorTable(Backend& backend) noexcept : backend_(backend) {}
   DescriptorTable(const DescriptorTable&) = delete;
   DescriptorTable& operator=(const DescriptorTable&) = delete;
 
@@ -62,6 +62,8 @@ class DescriptorTable {
   void rebuild() noexcept;
   /// Takes note that it has been made anew.
   void note_rebuild() noexcept { ++rebuilds_; }
+  /// To be called when something else waits in the backend's place: registers everything there.
+  void register_anew() noexcept;
   /// For a guest in which nobody waits: registrations kept for the next wait must not keep the
   /// host's loop alive.
   void unregister_all() noexcept;
@@ -139,7 +141,7 @@ class DescriptorTable {
   bool verify(int fd) noexcept;
   void sweep(TimePoint now) noexcept;
 
-  Backend backend_;
+  Backend& backend_;
   std::vector<Entry> entries_;
   std::size_t waiters_ = 0;
   std::vector<Report> reported_;            ///< ready in this wait, nobody woken yet

@@ -122,11 +122,15 @@ void Inbox::wake() noexcept {
   writers_.fetch_add(1);
   if (sleeping_.exchange(false)) {
     const int saved = errno;  // a signal handler must not disturb it
-    const std::uint64_t one = 1;
-    [[maybe_unused]] const auto written = ::write(wake_fd_, &one, sizeof one);
+    ring();
     errno = saved;
   }
   writers_.fetch_sub(1);
+}
+
+void Inbox::ring() noexcept {
+  const std::uint64_t one = 1;
+  [[maybe_unused]] const auto written = ::write(wake_fd_, &one, sizeof one);
 }
 
 Post* Inbox::take_all() noexcept {

@@ -84,6 +84,8 @@ class Inbox {
   /// Is the loop that had epoch() when it took this object still there?
   /// Threads: the one that closes it.
   bool is_open(std::uint64_t epoch) const noexcept { return epoch == this->epoch(); }
+  /// Makes wake_fd() readable, whether the loop sleeps or not.
+  void ring() noexcept;
   /// Empties the eventfd.  Returns false if it was empty.
   bool drain() noexcept;
   /// Takes note that somebody else has closed the eventfd: its number may stand for another file.

@@ -74,12 +74,23 @@ void Reactor::start() {
   watch_own(timerfd_, "timerfd");
 }
 
+void Reactor::set_resting(bool resting) noexcept {
+  resting_ = resting;
+  const Interest wanted = resting ? Interest::none : Interest::read;
+  backend_.watch(inbox_->wake_fd(), wanted);
+  backend_.watch(timerfd_, wanted);
+}
+
+// A host that watches one descriptor is called by what shows there, and else by our wake-up fd.
+void Reactor::work_arrived() noexcept {
+  if (!is_by_descriptor()) return backend_.work_arrived();
+  if (resting_) set_resting(false);
+  inbox_->ring();
+}
+
 void Reactor::rest(bool alive, TimePoint until) {
   if (resting_ == alive) {
-    resting_ = !alive;
-    const Interest wanted = alive ? Interest::read : Interest::none;
-    backend_.watch(inbox_->wake_fd(), wanted);
-    backend_.watch(timerfd_, wanted);
+    set_resting(!alive);
     if (!alive) descriptors_.unregister_all();
   }
   if (!alive) return;
@@ -89,12 +100,10 @@ void Reactor::rest(bool alive, TimePoint until) {
 
 void Reactor::detach() noexcept {
   guest_ = false;
-  rebuilt();
-  if (std::exchange(resting_, false)) {
-    backend_.watch(inbox_->wake_fd(), Interest::read);
-    backend_.watch(timerfd_, Interest::read);
-  }
+  resting_ = false;
   backend_.detach();
+  backend_.watch(inbox_->wake_fd(), Interest::read);
+  descriptors_.register_anew();
 }
 
 // The one that wakes us stands for all: who closes it has not looked whose it was.
@@ -144,11 +153,13 @@ void Reactor::renew() {
     timerfd_deadline_ = TimePoint::max();
   }
   if (was_started) start();
+  resting_ = false;
+  if (is_by_descriptor()) inbox_->ring();  // the old one may have been rung
 }
 
 // ---- Time ---------------------------------------------------------------------------------------
 
-void Reactor::fire_due(TimePoint now, std::uint64_t limit, const bool& stop) {
+void Reactor::fire_due(TimePoint now, std::uint64_t limit, const bool& stop, TimePoint budget_end) {
   struct BringBack {
     TimerQueue& timers;
     ~BringBack() { timers.bring_back(); }
@@ -162,6 +173,7 @@ void Reactor::fire_due(TimePoint now, std::uint64_t limit, const bool& stop) {
     timers_.disarm(node);
     timers_.prefetch_next();
     node.fire(node);
+    if (budget_end != TimePoint::max() && Clock::now() >= budget_end) break;
   }
 }
 
@@ -191,7 +203,7 @@ void Reactor::wait(TimePoint until) {
     settle_reports();
     return;
   }
-  const bool by_timerfd = may_block && timerfd_ >= 0 && until != TimePoint::max();
+  const bool by_timerfd = may_block && !backend_.is_exact() && until != TimePoint::max();
   if (by_timerfd) arm_timerfd(until);
   reports_ = 0;
   wait_in_backend(by_timerfd ? TimePoint::max() : may_block ? until : TimePoint::min());
@@ -235,6 +247,7 @@ void Reactor::ready(int fd, Interest directions) noexcept {
     if (::read(timerfd_, &expirations, sizeof expirations) < 0) {
       zombie_seen_ = true;
     } else {
+      fired_ = std::max(fired_, timerfd_deadline_);
       timerfd_deadline_ = TimePoint::max();
     }
     return;
