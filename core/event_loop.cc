@@ -34,7 +34,9 @@ EventLoop::EventLoop(std::unique_ptr<EventLoopInterface> backend, const LoopOpti
 // stands on one of the stacks.  As with the stacks of other threads then, nothing is destroyed.
 EventLoop::~EventLoop() {
   const bool exits_in_run = rooms().scheduler.running() && detail::thread_has_ended();
-  if (rooms().reactor.forked() || exits_in_run) static_cast<void>(loop_.release());
+  if (rooms().reactor.in_another_process() || exits_in_run || loop_->is_abandoned()) {
+    static_cast<void>(loop_.release());
+  }
 }
 
 void EventLoop::run() {
@@ -72,6 +74,8 @@ void EventLoop::shutdown() {
   loop_->check_thread("shutdown");
   rooms().ending.shutdown();
 }
+
+void EventLoop::abandon() { loop_->abandon(); }
 
 NativeHandle EventLoop::native_handle() const { return rooms().guest.native_handle(); }
 

@@ -189,6 +189,14 @@ class ASYNCIO_API EventLoop {
   /// Throws: InvalidStateError in a task, and inside run().
   void shutdown();
 
+  /// Lets go of everything as it is: no task is unwound, no destructor of theirs runs, and what
+  /// they hold stays open until the process ends.  A guest leaves its host's loop, which it does
+  /// not even touch in a forked child before after_fork().  The loop takes no more calls, and its
+  /// destructor does nothing.  For a process that ends at once, or that cannot wait for cleanups.
+  /// A forked child that exits need not call this: what is its parent's is never unwound there.
+  /// Throws: InvalidStateError in a task or callback of the loop.
+  void abandon();
+
   /// Returns what the host of a guest by descriptor watches.  The descriptor stays the same until
   /// after_fork(); the rest is as of now.  A host that watches the descriptor need not look at it.
   /// Throws: InvalidStateError if the loop is no such guest.

@@ -7,6 +7,7 @@
 #include <asyncio/core/errors.h>
 #include <asyncio/core/internal/ending.h>
 #include <asyncio/core/internal/failures.h>
+#include <asyncio/core/internal/handle.h>
 #include <asyncio/core/internal/memory/memory.h>
 #include <asyncio/core/internal/process/forks.h>
 #include <asyncio/core/internal/reactor/reactor.h>
@@ -34,11 +35,7 @@ bool Guest::process(Duration budget) noexcept {
   Scheduler& scheduler = rooms_.scheduler;
   if (scheduler.running() || !reactor.guest()) return false;
   if (reactor.forked()) {
-    if (!std::exchange(fork_reported_, true)) {
-      rooms_.failures.report(
-          "the guest of a host's loop does nothing in a forked child: call after_fork() first",
-          nullptr, nullptr);
-    }
+    tell_of_fork();
     return false;
   }
   const bool real_time = rooms_.options.clock == nullptr;
@@ -75,6 +72,15 @@ bool Guest::process(Duration budget) noexcept {
   return false;
 }
 
+void Guest::tell_of_fork() noexcept {
+  const bool matters = could_go_on() && !rooms_.shared.closed.load();
+  if (!matters || std::exchange(fork_reported_, true)) return;
+  rooms_.failures.report(
+      "the guest of a host's loop does nothing in a forked child: call after_fork() first, or "
+      "abandon() if the child has no use for it",
+      nullptr, nullptr);
+}
+
 bool Guest::could_go_on() const noexcept {
   return rooms_.turn.has_work() || rooms_.tasks.alive() != 0 || !rooms_.reactor.timers().empty() ||
          rooms_.turn.could_be_woken();
@@ -104,7 +110,8 @@ bool Guest::process_by_descriptor(Duration budget) {
 NativeHandle Guest::native_handle() const {
   check_by_descriptor("native_handle()");
   const Reactor& reactor = rooms_.reactor;
-  const bool resting = rooms_.scheduler.host_asleep() || !reactor.guest();
+  if (!reactor.guest()) return {reactor.native_fd(), TimePoint::max(), false};  // it has left
+  const bool resting = rooms_.scheduler.host_asleep();
   return {reactor.native_fd(), resting ? reactor.called_at() : TimePoint::min(), could_go_on()};
 }
 

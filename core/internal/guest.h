@@ -33,6 +33,8 @@ class Guest {
 
  private:
   void check_by_descriptor(const char* call) const;
+  /// Says, once, that nothing is done in a child before after_fork(); not of an idle loop.
+  void tell_of_fork() noexcept;
 
   static constinit std::atomic<int> guests;
 

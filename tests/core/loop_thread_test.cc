@@ -46,6 +46,7 @@ class LoopThreadTest : public LoopTest {
         {"dump", [this] { loop().dump(); }},
         {"after_fork", [this] { loop().after_fork(); }},
         {"shutdown", [this] { loop().shutdown(); }},
+        {"abandon", [this] { loop().abandon(); }},
         {"add_done_callback", [this] { waiting.add_done_callback([] {}); }},
         {"remove_done_callback", [this] { waiting.remove_done_callback(1); }},
     };

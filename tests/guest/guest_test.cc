@@ -9,9 +9,6 @@
 #include <thread>
 #include <vector>
 
-#include <sys/wait.h>
-#include <unistd.h>
-
 #include <gtest/gtest.h>
 
 #include <asyncio/asyncio.h>
@@ -373,83 +370,6 @@ TEST_F(GuestTest, Pitfall14_TheDispositionsOfSignalsStayTheHosts) {
   });
   host->run();
   for (int i = 0; i < 3; ++i) EXPECT_EQ(before[i].sa_handler, after[i].sa_handler);
-}
-
-TEST_F(GuestTest, Pitfall15_AfterAForkBothGoOn) {
-  SocketPair pair;
-  std::string got;
-  loop->create_task([&] {
-    wait_readable(pair.a());
-    got = pair.read(0);
-  });
-  host->look();
-  const pid_t child = ::fork();
-  if (child == 0) {
-    host->after_fork();
-    loop->after_fork();
-    SocketPair own;
-    bool read = false;
-    loop->create_task([&] {
-      wait_readable(own.a());
-      read = true;
-      host->end_run();
-    });
-    host->after(1ms, [&] { own.write(1, "x"); });
-    host->run();
-    ::_exit(read && got.empty() ? 0 : 1);
-  }
-  int status = 0;
-  ASSERT_EQ(child, ::waitpid(child, &status, 0));
-  EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << status;
-  pair.write(1, "parent");
-  host->run();
-  EXPECT_EQ("parent", got);
-}
-
-TEST_F(GuestTest, Pitfall15_ATaskThatSleptAtTheForkWakesInTheChild) {
-  int ticks = 0;
-  loop->create_task([&] {
-    for (; ticks < 3; ++ticks) sleep(2ms);
-  });
-  host->look();
-  const pid_t child = ::fork();
-  if (child == 0) {
-    ::alarm(20);
-    host->after_fork();
-    loop->after_fork();  // and nothing else that would call for the host
-    host->run();
-    ::_exit(ticks == 3 ? 0 : 1);
-  }
-  int status = 0;
-  ASSERT_EQ(child, ::waitpid(child, &status, 0));
-  EXPECT_EQ(0, status);
-  host->run();
-  EXPECT_EQ(3, ticks);
-}
-
-TEST_F(GuestTest, Pitfall15_AChildThatForgetsItIsToldOnce) {
-  loop->call_soon([] {});
-  const pid_t child = ::fork();
-  if (child == 0) {
-    for (int i = 0; i < 3; ++i) {
-      try {
-        loop->create_task([&] { ::_exit(1); });
-        ::_exit(4);
-      } catch (const InvalidStateError& error) {
-        if (!contains(error.what(), "after_fork() first")) ::_exit(5);
-      }
-      try {
-        host->look();
-      } catch (const InvalidStateError& error) {  // where it is the host that calls process()
-        ::_exit(contains(error.what(), "after_fork() first") ? 0 : 3);
-      }
-    }
-    const bool told = reports.size() == 1 && contains(reports[0], "call after_fork() first");
-    ::_exit(told ? 0 : 2);
-  }
-  int status = 0;
-  ASSERT_EQ(child, ::waitpid(child, &status, 0));
-  EXPECT_EQ(0, status) << "512: not told, or more than once";
 }
 
 TEST_F(GuestTest, Pitfall16_TwoGuestsOfOneHostAreApart) {

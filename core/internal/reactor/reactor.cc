@@ -35,7 +35,8 @@ Reactor::Reactor(EventLoopInterface& interface)
       descriptors_(backend_),
       inbox_(&Inbox::open()),
       guest_(backend_.is_guest()),
-      generation_(forks.load(std::memory_order_relaxed)) {
+      generation_(forks.load(std::memory_order_relaxed)),
+      process_(::getpid()) {
   ::fstat(inbox_->wake_fd(), &wake_file_);
 }
 
@@ -143,6 +144,7 @@ void Reactor::renew() {
   rebuilt();
   backend_.rebuild();  // first: until then every change would reach the parent's kernel object
   generation_ = forks.load(std::memory_order_relaxed);
+  process_ = ::getpid();
   if (inbox_->wake_fd() >= 0) backend_.watch(inbox_->wake_fd(), Interest::none);
   inbox_->renew();
   const bool was_started = std::exchange(started_, false);
@@ -218,6 +220,8 @@ void Reactor::wait(TimePoint until) {
   settle_reports();
 }
 
+bool Reactor::in_another_process() const noexcept { return forked() || ::getpid() != process_; }
+
 void Reactor::wait_in_backend(TimePoint until) {
   try {
     backend_.wait(until, *this);
@@ -238,6 +242,10 @@ void Reactor::stop_for_lost_descriptors() {
 void Reactor::ready(int fd, Interest directions) noexcept {
   ++reports_;
   tell_of_work();
+  if (forked()) {  // a host runs in there: what it reads of the parent's, the parent would miss
+    backend_.watch(fd, Interest::none);
+    return;
+  }
   if (fd == inbox_->wake_fd()) {
     zombie_seen_ = !inbox_->drain() || zombie_seen_;
     return;

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include <sys/stat.h>
+#include <sys/types.h>
 
 #include <asyncio/core/event_loop_interface.h>
 #include <asyncio/core/internal/reactor/backend.h>
@@ -104,6 +105,9 @@ class Reactor final : private ReadySink {
   /// Makes new kernel objects, in the child of a fork.
   void after_fork();
   bool forked() const noexcept { return generation_ != forks.load(std::memory_order_relaxed); }
+  /// As forked(), but true also in a child of which no handler of fork() was told, as one made by
+  /// _Fork() or clone().  Cost: a system call.
+  bool in_another_process() const noexcept;
 
   // ---- As a guest -------------------------------------------------------------------------------
   /// Is the reactor a guest in a host's loop?
@@ -161,6 +165,7 @@ class Reactor final : private ReadySink {
   unsigned reports_ = 0;        ///< what the backend has reported in this wait
   unsigned empty_wakeups_ = 0;  ///< waits in a row that ended early and reported nothing
   std::uint64_t generation_;
+  ::pid_t process_;
 };
 
 }  // namespace asyncio::detail
