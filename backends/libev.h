@@ -5,6 +5,10 @@
 
 #include <ev.h>
 
+#if !EV_MULTIPLICITY
+#error "attach(ev_loop*) needs EV_MULTIPLICITY; in this program use asyncio::attach_by_descriptor()"
+#else
+
 #include <asyncio/backends/libev/guest.h>
 #include <asyncio/backends/libev/layout.h>
 #include <asyncio/core/attach_options.h>
@@ -39,3 +43,5 @@ namespace asyncio {
 }
 
 }  // namespace asyncio
+
+#endif

@@ -36,6 +36,10 @@
 #include <asyncio/core/event_loop_interface.h>
 #include <asyncio/core/time.h>
 
+// Where there is one priority alone, ev_set_priority is an expression that does nothing.
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wunused-value"
+
 namespace asyncio::detail {
 
 // In each source of its own, since another program's ev.h would make something else of it.
@@ -243,11 +247,13 @@ class LibevGuest final : public EventLoopInterface {
   }
 
   /// Forgets changes that a run of the host has told the kernel, which it does before it counts
-  /// itself.
+  /// itself.  A libev that does not count has them all looked at.
   void forget_told_changes() noexcept {
+#if EV_FEATURE_API
     if (std::exchange(changed_in_, ev_iteration(host_)) == ev_iteration(host_)) return;
     for (const int fd : changed_) find(fd)->changed = false;
     changed_.clear();
+#endif
   }
 
   static void on_ready(struct ev_loop* host, ev_io* io, int events) noexcept {
@@ -284,9 +290,11 @@ class LibevGuest final : public EventLoopInterface {
   const bool counts_;                            // do our watchers keep ev_run going?
   std::vector<std::unique_ptr<Watch>> watches_;  // by descriptor
   std::vector<int> changed_;                     // descriptors that the kernel is to be told of
-  unsigned changed_in_ = 0;                      // the iteration of the host since when
+  [[maybe_unused]] unsigned changed_in_ = 0;     // the iteration of the host since when
   ReadySink* sink_ = nullptr;
 };
 
 }  // namespace
 }  // namespace asyncio::detail
+
+#pragma GCC diagnostic pop

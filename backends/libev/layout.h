@@ -5,6 +5,8 @@
 // whatever is called then writes where it should not.
 #pragma once
 
+#include <dlfcn.h>
+
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -15,10 +17,6 @@
 #include <ev.h>
 
 #include <asyncio/core/errors.h>
-
-#if !EV_MULTIPLICITY
-#error "attach(ev_loop*) needs EV_MULTIPLICITY; in this program use asyncio::attach_by_descriptor()"
-#endif
 
 namespace asyncio::detail {
 
@@ -53,6 +51,40 @@ class CallbackPlace {
   static inline thread_local std::size_t found = 0;
 };
 
+/// Whether all that is called here comes from one library.  What a program's own copy was built
+/// without would come from the system's.
+[[maybe_unused]] inline bool is_one_copy() noexcept {
+  const auto address = [](auto* function) { return reinterpret_cast<const void*>(function); };
+  const void* const called[] = {
+    address(&ev_run),
+    address(&ev_invoke),
+    address(&ev_loop_fork),
+    address(&ev_loop_destroy),
+    address(&ev_io_start),
+    address(&ev_timer_start),
+#if EV_PREPARE_ENABLE
+    address(&ev_prepare_start),
+#endif
+#if EV_IDLE_ENABLE
+    address(&ev_idle_start),
+#endif
+#if EV_FORK_ENABLE
+    address(&ev_fork_start),
+#endif
+#if EV_CLEANUP_ENABLE
+    address(&ev_cleanup_start),
+#endif
+  };
+  const void* library = nullptr;
+  for (const void* const function : called) {
+    Dl_info found{};
+    if (::dladdr(function, &found) == 0) continue;
+    if (library != nullptr && library != found.dli_fbase) return false;
+    library = found.dli_fbase;
+  }
+  return true;
+}
+
 /// Throws: std::invalid_argument for null; BackendError.
 [[maybe_unused]] inline void check_libev(struct ev_loop* loop) {
   if (loop == nullptr) {
@@ -65,6 +97,12 @@ class CallbackPlace {
     throw BackendError("attach: the program runs another libev, " +
                        std::to_string(ev_version_major()) + '.' +
                        std::to_string(ev_version_minor()) + ", than its ev.h tells of" + advice);
+  }
+  if (!is_one_copy()) {
+    throw BackendError(
+        "attach: the program runs a libev that lacks watchers of its ev.h, which come "
+        "from another one" +
+        advice);
   }
   if (CallbackPlace::find(loop) != offsetof(ev_watcher, cb)) {
     throw BackendError(
