@@ -84,7 +84,8 @@ struct LoopStatistics {
 struct NativeHandle {
   int fd = -1;  ///< readable when EventLoop::process() has something to do: poll it for that
   TimePoint deadline{};  ///< when it will be so at the latest; max(): only an event can do it
-  bool alive = false;    ///< could anything of ours still happen?  If not, the host may end
+  /// Is anything left but tasks and timers in the background?  If not, the host may end.
+  bool alive = false;
 };
 
 /// A loop as other threads may hold it: copyable, and good for posting only.

@@ -17,7 +17,8 @@
 //  * ev_loop_destroy calls cleanup watchers: that is how we notice that the host is destroyed
 //    first.
 //  * Every active watcher keeps ev_run going.  ev_unref takes one off the count, and belongs after
-//    each start, as ev_ref before each stop.
+//    each start, as ev_ref before each stop.  So ours are not counted, and one ev_ref stands for
+//    all of them while ev_run has to go on.
 #pragma once
 
 #include <fcntl.h>
@@ -136,16 +137,39 @@ class LibevGuest final : public EventLoopInterface {
     host_ = nullptr;
   }
 
+  void keep_host(bool wanted) noexcept override {
+    wanted_ = wanted;
+    if (host_ != nullptr) keep_as_needed();
+  }
+
   template <class Native, class Start>
   void start(Native* native, Start ev_start) noexcept {
     if (ev_is_active(native)) return;
     ev_start(host_, native);
-    if (!counts_) ev_unref(host_);
+    ev_unref(host_);
+    ++active_;
+    keep_as_needed();
   }
   template <class Native, class Stop>
   void stop(Native* native, Stop ev_stop) noexcept {
-    if (!counts_ && ev_is_active(native)) ev_ref(host_);
+    if (ev_is_active(native)) note_stop();
     ev_stop(host_, native);
+  }
+  /// Gives back what libev takes off its count when it stops a watcher of ours.
+  void note_stop() noexcept {
+    ev_ref(host_);
+    --active_;
+    keep_as_needed();
+  }
+  /// Counts once for all of our watchers, while the host's run has to go on for them.
+  void keep_as_needed() noexcept {
+    const bool wanted = counts_ && wanted_ && active_ != 0;
+    if (wanted == std::exchange(kept_, wanted)) return;
+    if (wanted) {
+      ev_ref(host_);
+    } else {
+      ev_unref(host_);
+    }
   }
 
   // ---- Calls of process() -----------------------------------------------------------------------
@@ -184,9 +208,9 @@ class LibevGuest final : public EventLoopInterface {
     if (host_ != nullptr) start(&timer_.native, ev_timer_start);
   }
   void stop_calls() noexcept { stop(&timer_.native, ev_timer_stop); }
-  static void on_timer(struct ev_loop* host, ev_timer* watcher, int /*events*/) noexcept {
+  static void on_timer(struct ev_loop* /*host*/, ev_timer* watcher, int /*events*/) noexcept {
     LibevGuest& self = guest_of(watcher);
-    if (!self.counts_) ev_ref(host);  // libev has stopped it
+    self.note_stop();  // libev has stopped it
     self.call();
   }
   Watcher<ev_timer> timer_;
@@ -256,10 +280,10 @@ class LibevGuest final : public EventLoopInterface {
 #endif
   }
 
-  static void on_ready(struct ev_loop* host, ev_io* io, int events) noexcept {
+  static void on_ready(struct ev_loop* /*host*/, ev_io* io, int events) noexcept {
     LibevGuest& self = guest_of(io);
     if ((events & EV_ERROR) != 0) {  // libev has stopped the watcher
-      if (!self.counts_) ev_ref(host);
+      self.note_stop();
       self.sink_->dead(io->fd);
       return;
     }
@@ -287,7 +311,10 @@ class LibevGuest final : public EventLoopInterface {
 
   struct ev_loop* host_;  // null once it has been left, or is gone
   const Duration budget_;
-  const bool counts_;                            // do our watchers keep ev_run going?
+  const bool counts_;                            // may we keep ev_run going?
+  bool wanted_ = true;                           // and would we?
+  bool kept_ = false;                            // and do we?
+  unsigned active_ = 0;                          // of our watchers
   std::vector<std::unique_ptr<Watch>> watches_;  // by descriptor
   std::vector<int> changed_;                     // descriptors that the kernel is to be told of
   [[maybe_unused]] unsigned changed_in_ = 0;     // the iteration of the host since when

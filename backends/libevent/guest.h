@@ -45,8 +45,8 @@
 #include <vector>
 
 #include <event2/event.h>
-#include <event2/event_struct.h>
 
+#include <asyncio/backends/libevent/guest_event.h>
 #include <asyncio/core/attach_options.h>
 #include <asyncio/core/errors.h>
 #include <asyncio/core/event_loop_interface.h>
@@ -56,35 +56,6 @@ namespace asyncio::detail {
 
 // In each source of its own, since another program's headers would make something else of it.
 namespace {  // NOLINT(google-build-namespaces)
-
-/// An event of ours in a host's base.  Its memory is not libevent's, because the base may be freed
-/// first.
-class GuestEvent {
- public:
-  GuestEvent() = default;
-  ~GuestEvent() {
-    if (assigned_) event_debug_unassign(&native_);
-  }
-  GuestEvent(const GuestEvent&) = delete;
-  GuestEvent& operator=(const GuestEvent&) = delete;
-
-  /// Requires: it is not in the base.
-  void assign(event_base* base, int fd, int what, event_callback_fn callback,
-              void* guest) noexcept {
-    event_assign(&native_, base, fd, static_cast<short>(what), callback, guest);
-    event_priority_set(&native_, 0);
-    assigned_ = true;
-  }
-  void make_internal() noexcept { native_.ev_evcallback.evcb_flags |= EVLIST_INTERNAL; }
-  bool is_added() const noexcept {
-    return (native_.ev_evcallback.evcb_flags & (EVLIST_INSERTED | EVLIST_TIMEOUT)) != 0;
-  }
-  event* native() noexcept { return &native_; }
-
- private:
-  event native_{};
-  bool assigned_ = false;
-};
 
 class LibeventGuest final : public EventLoopInterface {
  public:
@@ -276,9 +247,14 @@ class LibeventGuest final : public EventLoopInterface {
     }
   }
 
-  /// Keeps the host's run going while something could call for it.
+  void keep_host(bool wanted) noexcept override {
+    wanted_ = wanted;
+    if (host_lives()) keep_as_needed();
+  }
+
+  /// Keeps the host's run going while something could call for it that is wanted.
   void keep_as_needed() noexcept {
-    const bool wanted = counts_ && (called_ || watched_ != 0);
+    const bool wanted = counts_ && wanted_ && (called_ || watched_ != 0);
     if (wanted == keep_.is_added()) return;
     if (wanted) {
       event_add(keep_.native(), &a_day);
@@ -426,7 +402,8 @@ class LibeventGuest final : public EventLoopInterface {
 
   event_base* host_;  // null once it has been left, or is gone
   const Duration budget_;
-  const bool counts_;      // do we keep the host's run going?
+  const bool counts_;      // may we keep the host's run going?
+  bool wanted_ = true;     // and would we?
   const bool tells_late_;  // is it of the "changelist" kind?
   int moment_;             // a timerfd
   ::pid_t process_ = ::getpid();

@@ -66,6 +66,7 @@ bool Guest::process(Duration budget) noexcept {
   // Virtual time does not pass by itself: whoever moves it has the host come by.
   const TimePoint due = real_time ? reactor.timers().earliest() : TimePoint::max();
   reactor.rest(alive, std::min(due, rooms_.memory.trim(Clock::now())));
+  reactor.keep_host(!rooms_.turn.only_background_is_left());
   if (work) return true;
   if (alive && !reactor.inbox().begin_sleep()) return true;
   scheduler.set_host_asleep(true);
@@ -112,7 +113,8 @@ NativeHandle Guest::native_handle() const {
   const Reactor& reactor = rooms_.reactor;
   if (!reactor.guest()) return {reactor.native_fd(), TimePoint::max(), false};  // it has left
   const bool resting = rooms_.scheduler.host_asleep();
-  return {reactor.native_fd(), resting ? reactor.called_at() : TimePoint::min(), could_go_on()};
+  return {reactor.native_fd(), resting ? reactor.called_at() : TimePoint::min(),
+          !rooms_.turn.only_background_is_left()};
 }
 
 }  // namespace asyncio::detail

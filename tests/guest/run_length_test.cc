@@ -109,6 +109,70 @@ TEST_F(GuestTest, Pitfall7_BesideOneInTheBackgroundAnotherGuestKeepsTheHost) {
   background->shutdown();
 }
 
+// ---- Tasks and timers in the background ---------------------------------------------------------
+
+TEST_F(GuestTest, Pitfall7_TasksAndTimersInTheBackgroundKeepNoHost) {
+  SocketPair pair;
+  int ticks = 0;
+  bool read = false;
+  const TaskOptions in_the_background{.background = true};
+  loop->create_task(
+      [&] {
+        for (;; ++ticks) sleep(1ms);
+      },
+      in_the_background);
+  loop->create_task(
+      [&] {
+        wait_readable(pair.a());
+        read = true;
+      },
+      in_the_background);
+  loop->add_timer(1ms, [] {}, {.background = true});
+  host->run();
+  EXPECT_FALSE(read);
+  // While anything else keeps the host, they go on.
+  pair.write(1, "x");
+  const int before = ticks;
+  std::function<void()> work = [&] {
+    if (ticks < before + 3 || !read) host->after(1ms, work);
+  };
+  host->after(1ms, work);
+  host->run();
+  EXPECT_TRUE(read);
+  EXPECT_GE(ticks, before + 3);
+  host->run();
+  loop->shutdown();
+}
+
+TEST_F(GuestTest, Pitfall7_WhatIsStartedBesideThemKeepsTheHost) {
+  bool child_ended = false;
+  bool ended = false;
+  loop->create_task(
+      [&] {
+        create_task([&] {
+          sleep(2ms);
+          child_ended = true;
+        });
+        sleep_forever();
+      },
+      TaskOptions{.background = true});
+  host->run();
+  EXPECT_TRUE(child_ended);
+  host->after(1ms, [&] {
+    loop->create_task([&] {
+      sleep(2ms);
+      ended = true;
+    });
+  });
+  host->run();
+  EXPECT_TRUE(ended);
+  bool fired = false;
+  loop->call_later(2ms, [&] { fired = true; });
+  host->run();
+  EXPECT_TRUE(fired);
+  loop->shutdown();
+}
+
 // ---- One call -----------------------------------------------------------------------------------
 
 TEST_F(GuestTest, Pitfall18_AHostThatPollsGetsItsThreadBackFromATaskThatIsAlwaysReady) {

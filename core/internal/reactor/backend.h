@@ -32,6 +32,9 @@ class Backend {
   void work_arrived() noexcept {
     if (!alone_) interface_.work_arrived();
   }
+  void keep_host(bool wanted) noexcept {
+    if (!alone_) interface_.keep_host(wanted);
+  }
   int native_fd() const noexcept { return interface_.native_fd(); }
   /// Leaves the host.  Nothing is watched then.
   void detach() noexcept {

@@ -84,7 +84,10 @@ void Reactor::set_resting(bool resting) noexcept {
 
 // A host that watches one descriptor is called by what shows there, and else by our wake-up fd.
 void Reactor::work_arrived() noexcept {
-  if (!is_by_descriptor()) return backend_.work_arrived();
+  if (!is_by_descriptor()) {
+    backend_.keep_host(true);  // until it is known what the work is
+    return backend_.work_arrived();
+  }
   if (resting_) set_resting(false);
   inbox_->ring();
 }

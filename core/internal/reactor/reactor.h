@@ -114,6 +114,8 @@ class Reactor final : private ReadySink {
   bool guest() const noexcept { return guest_; }
   /// Makes the host come by soon.
   void work_arrived() noexcept;
+  /// Says whether the host's run has to go on for our sake.  work_arrived() makes it so.
+  void keep_host(bool wanted) noexcept { backend_.keep_host(wanted); }
   int native_fd() const noexcept { return backend_.native_fd(); }
   /// The latest time at which our timer calls the host.
   TimePoint called_at() const noexcept {
