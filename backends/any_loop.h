@@ -18,7 +18,7 @@ namespace asyncio {
 /// that native_handle() then returns.
 /// Throws: BackendError.
 /// Threads: the one that runs the host.
-/// Cost: three descriptors.
+/// Cost: four descriptors, with those of the loop.
 ASYNCIO_API std::unique_ptr<EventLoopInterface> attach_by_descriptor();
 
 }  // namespace asyncio

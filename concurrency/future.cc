@@ -10,7 +10,9 @@ constexpr lowlevel::WaitQueue::Kind future_wait{"future"};
 
 }  // namespace
 
-FutureState::FutureState() : loop_("Future") {}
+FutureState::FutureState() : loop_("create_future") {}
+
+FutureState::FutureState(EventLoop& loop) : loop_(loop, "create_future") {}
 
 FutureState::~FutureState() {
   if (observed_ || !loop_.is_running_here()) return;

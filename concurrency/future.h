@@ -13,6 +13,7 @@
 #include <asyncio/core/detail/slot.h>
 #include <asyncio/core/detail/task_control.h>
 #include <asyncio/core/errors.h>
+#include <asyncio/core/event_loop.h>
 #include <asyncio/core/export.h>
 #include <asyncio/core/lowlevel/loop.h>
 #include <asyncio/core/lowlevel/wait_queue.h>
@@ -26,6 +27,8 @@ class ASYNCIO_API FutureState {
  public:
   /// Throws: NoRunningLoopError.
   FutureState();
+  /// Throws: InvalidStateError on a thread other than the loop's.
+  explicit FutureState(EventLoop& loop);
   virtual ~FutureState();
   FutureState(const FutureState&) = delete;
   FutureState& operator=(const FutureState&) = delete;
@@ -66,6 +69,7 @@ class ASYNCIO_API FutureState {
 
 template <class T>
 struct TypedFutureState : FutureState {
+  using FutureState::FutureState;
   MaybeValue<T> value;
 };
 
@@ -91,20 +95,24 @@ class Future {
 
   /// Throws: NoRunningLoopError.
   Future() : state_(std::make_shared<detail::TypedFutureState<T>>()) {}
+  /// Makes one of `loop`, which need not run: for the callbacks of a host.
+  /// Throws: InvalidStateError on a thread other than the loop's.
+  explicit Future(EventLoop& loop) : state_(std::make_shared<detail::TypedFutureState<T>>(loop)) {}
 
-  /// Sets the result and wakes the tasks that await it, in order.  Future<void> takes no argument.
+  /// Sets the result and wakes the tasks that await it, in order.  Future<void> takes no argument;
+  /// set_result({a, b}) makes a T of them.
   /// Suspends: never.
   /// Throws: InvalidStateError if it has been set or cancelled, or from another thread; ClosedError
   /// if its loop is gone.
-  template <class... Value>
-  requires((std::is_void_v<T> && sizeof...(Value) == 0) ||
-           sizeof...(Value) == 1) void set_result(Value&&... value) const {
+  void set_result() const requires std::is_void_v<T> {
     state_->check_settable("Future::set_result");
-    if constexpr (std::is_void_v<T>) {
-      state_->value.fill([] {});
-    } else {
-      state_->value.fill([&]() -> T { return static_cast<T>((std::forward<Value>(value), ...)); });
-    }
+    state_->value.fill([] {});
+    state_->settle();
+  }
+  template <class Value = T>
+  requires(!std::is_void_v<T>) void set_result(Value&& value) const {
+    state_->check_settable("Future::set_result");
+    state_->value.fill([&]() -> T { return static_cast<T>(std::forward<Value>(value)); });
     state_->settle();
   }
 
@@ -158,6 +166,11 @@ class Future {
 template <class T>
 Future<T> create_future() {
   return Future<T>{};
+}
+
+template <class T>
+Future<T> EventLoop::create_future() {
+  return Future<T>{*this};
 }
 
 /// Waits for a future and returns a copy of its result.

@@ -1,6 +1,6 @@
 #include <asyncio/core/descriptors.h>
 
-#include <asyncio/core/errors.h>
+#include <asyncio/core/event_loop.h>
 #include <asyncio/core/internal/scheduler.h>
 
 namespace asyncio {
@@ -34,14 +34,6 @@ bool detail::wait_writable_for(int fd, Duration timeout) {
   return wait_for_fd(fd, Direction::write, &timeout, "wait_writable");
 }
 
-void notify_closing(int fd) {
-  const detail::Scheduler* const scheduler = detail::Scheduler::current();
-  if (scheduler == nullptr) {
-    throw NoRunningLoopError(
-        "notify_closing needs a running event loop; where none runs, no task waits: just "
-        "close(fd)");
-  }
-  scheduler->reactor().notify_closing(fd);
-}
+void notify_closing(int fd) { detail::running_loop_or_throw("notify_closing").notify_closing(fd); }
 
 }  // namespace asyncio

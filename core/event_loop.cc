@@ -34,7 +34,9 @@ EventLoop::EventLoop(std::unique_ptr<EventLoopInterface> backend, const LoopOpti
 // stands on one of the stacks.  As with the stacks of other threads then, nothing is destroyed.
 EventLoop::~EventLoop() {
   const bool exits_in_run = rooms().scheduler.running() && detail::thread_has_ended();
-  if (rooms().reactor.forked() || exits_in_run) static_cast<void>(loop_.release());
+  if (rooms().reactor.in_another_process() || exits_in_run || loop_->is_abandoned()) {
+    static_cast<void>(loop_.release());
+  }
 }
 
 void EventLoop::run() {
@@ -56,24 +58,48 @@ detail::Scope& EventLoop::root_scope_for_main() {
 }
 
 detail::Scope& EventLoop::owner_scope() {
+  loop_->check_call("create_task");
   const detail::TaskControl* self = rooms().scheduler.current_task();
   return self == nullptr ? rooms().root : self->scope->owner();
 }
 
 void EventLoop::stop() { loop_->stop(); }
 
-void EventLoop::shutdown() { rooms().ending.shutdown(); }
+void EventLoop::notify_closing(int fd) {
+  loop_->check_thread("notify_closing");
+  rooms().reactor.notify_closing(fd);
+}
+
+void EventLoop::shutdown() {
+  loop_->check_thread("shutdown");
+  rooms().ending.shutdown();
+}
+
+void EventLoop::abandon() { loop_->abandon(); }
 
 NativeHandle EventLoop::native_handle() const { return rooms().guest.native_handle(); }
 
 bool EventLoop::process(Duration budget) { return rooms().guest.process_by_descriptor(budget); }
 
 void EventLoop::call_soon(UniqueFunction<void()> callback) {
+  loop_->check_call("call_soon");
   if (!callback) throw std::invalid_argument("call_soon: the callback is empty");
   rooms().scheduler.call_soon(std::move(callback));
 }
 
+TimerId EventLoop::start_timer(const char* call, Duration interval, UniqueFunction<void()> callback,
+                               const TimerOptions& options) {
+  loop_->check_call(call);
+  return backend().add_timer(interval, std::move(callback), options);
+}
+
+bool EventLoop::del_timer(TimerId id) {
+  loop_->check_call("del_timer");
+  return backend().del_timer(id);
+}
+
 TimerId EventLoop::call_at(TimePoint when, UniqueFunction<void()> callback) {
+  loop_->check_call("call_at");
   if (!callback) throw std::invalid_argument("call_at: the callback is empty");
   return rooms().reactor.callbacks().add(when, Duration::zero(), {.persistent = false},
                                          std::move(callback));
@@ -92,32 +118,42 @@ LoopHandle EventLoop::handle() {
 }
 
 std::uint64_t EventLoop::add_signal_handler(int signo, UniqueFunction<void(int)> callback) {
+  loop_->check_call("add_signal_handler");
   return rooms().signals.add(signo, std::move(callback));
 }
 
 bool EventLoop::remove_signal_handler(std::uint64_t id_or_signo) {
+  loop_->check_call("remove_signal_handler");
   return id_or_signo < detail::Signals::first_id
              ? rooms().signals.remove_all(static_cast<int>(id_or_signo))
              : rooms().signals.remove(id_or_signo);
 }
 
 void EventLoop::set_exception_handler(UniqueFunction<void(const ExceptionContext&)> handler) {
+  loop_->check_thread("set_exception_handler");
   rooms().failures.set_handler(std::move(handler));
 }
 
 EventLoopInterface& EventLoop::backend() noexcept { return loop_->backend(); }
 const EventLoopInterface& EventLoop::backend() const noexcept { return loop_->backend(); }
 
-LoopStatistics EventLoop::statistics() const { return loop_->statistics(); }
+LoopStatistics EventLoop::statistics() const {
+  loop_->check_thread("statistics");
+  return loop_->statistics();
+}
 TimePoint EventLoop::now() const noexcept { return rooms().reactor.now(); }
 
 std::vector<AnyTask> EventLoop::tasks() const {
+  loop_->check_thread("tasks");
   std::vector<AnyTask> handles;
   for (detail::TaskRef& task : detail::living_tasks(rooms())) handles.emplace_back(std::move(task));
   return handles;
 }
 
-std::string EventLoop::dump() const { return detail::dump_text(rooms()); }
+std::string EventLoop::dump() const {
+  loop_->check_thread("dump");
+  return detail::dump_text(rooms());
+}
 
 void EventLoop::after_fork() { detail::carry_on_in_child(rooms()); }
 
@@ -127,18 +163,18 @@ const detail::Rooms& EventLoop::rooms() const noexcept { return loop_->rooms(); 
 
 // ---- The running loop ---------------------------------------------------------------------------
 
-EventLoop& get_event_loop() {
-  return detail::running_scheduler_or_throw("get_event_loop()").rooms().face;
+EventLoop& detail::running_loop_or_throw(const char* call) {
+  return running_scheduler_or_throw(call).rooms().face;
 }
 
+EventLoop& get_event_loop() { return detail::running_loop_or_throw("get_event_loop()"); }
+
 void call_soon(UniqueFunction<void()> callback) {
-  detail::running_scheduler_or_throw("call_soon(...)").rooms().face.call_soon(std::move(callback));
+  detail::running_loop_or_throw("call_soon(...)").call_soon(std::move(callback));
 }
 
 TimerId call_at(TimePoint when, UniqueFunction<void()> callback) {
-  return detail::running_scheduler_or_throw("call_at(...)")
-      .rooms()
-      .face.call_at(when, std::move(callback));
+  return detail::running_loop_or_throw("call_at(...)").call_at(when, std::move(callback));
 }
 
 }  // namespace asyncio

@@ -15,6 +15,7 @@
 
 #include <asyncio/core/event_loop_interface.h>
 #include <asyncio/core/export.h>
+#include <asyncio/core/fwd.h>
 #include <asyncio/core/task.h>
 #include <asyncio/core/test_clock.h>
 #include <asyncio/core/time.h>
@@ -83,7 +84,8 @@ struct LoopStatistics {
 struct NativeHandle {
   int fd = -1;  ///< readable when EventLoop::process() has something to do: poll it for that
   TimePoint deadline{};  ///< when it will be so at the latest; max(): only an event can do it
-  bool alive = false;    ///< could anything of ours still happen?  If not, the host may end
+  /// Is anything left but tasks and timers in the background?  If not, the host may end.
+  bool alive = false;
 };
 
 /// A loop as other threads may hold it: copyable, and good for posting only.
@@ -111,7 +113,10 @@ class ASYNCIO_API LoopHandle {
 
 /// A loop that runs tasks, timers and callbacks over one backend.
 ///
-/// Threads: everything but call_soon_threadsafe(), handle() and stop() belongs to one thread.
+/// Threads: everything but call_soon_threadsafe(), handle() and stop() belongs to one thread, the
+/// one that made the loop or has run it since; a call from another throws InvalidStateError.  If
+/// that thread has ended, the next one that calls takes the loop over, and so does the thread that
+/// first runs the host of a guest, or calls from there.
 /// A callback runs on the loop's own stack: it may create tasks and set futures, but not suspend.
 class ASYNCIO_API EventLoop {
  public:
@@ -170,12 +175,28 @@ class ASYNCIO_API EventLoop {
     return detail::spawn(owner_scope(), std::forward<F>(body), options);
   }
 
+  /// As the free notify_closing(), but works outside any run and in host code too.
+  void notify_closing(int fd);
+
+  /// As the free create_future(), but works outside any run and in host code too.  Defined in
+  /// <asyncio/concurrency/future.h>.
+  template <class T>
+  Future<T> create_future();
+
   /// Cancels and joins every task, closes what the root holds, and ends the loop: it takes no more
   /// tasks.  A guest leaves the host's loop first, and then waits by itself for tasks whose cleanup
   /// takes time.  A call from a callback of the loop, inside the host's turn, takes effect at the
   /// end of that turn.
   /// Throws: InvalidStateError in a task, and inside run().
   void shutdown();
+
+  /// Lets go of everything as it is: no task is unwound, no destructor of theirs runs, and what
+  /// they hold stays open until the process ends.  A guest leaves its host's loop, which it does
+  /// not even touch in a forked child before after_fork().  The loop takes no more calls, and its
+  /// destructor does nothing.  For a process that ends at once, or that cannot wait for cleanups.
+  /// A forked child that exits need not call this: what is its parent's is never unwound there.
+  /// Throws: InvalidStateError in a task or callback of the loop.
+  void abandon();
 
   /// Returns what the host of a guest by descriptor watches.  The descriptor stays the same until
   /// after_fork(); the rest is as of now.  A host that watches the descriptor need not look at it.
@@ -195,20 +216,22 @@ class ASYNCIO_API EventLoop {
   /// Calls `callback` once, after `delay`.  del_timer() revokes it.
   template <DurationLike D>
   TimerId call_later(D delay, UniqueFunction<void()> callback) {
-    return add_timer(to_duration(delay), std::move(callback), false);
+    return start_timer("call_later", to_duration(delay), std::move(callback),
+                       {.persistent = false});
   }
   /// Calls `callback` once, at `when` or, if that has passed, in the next turn.
   TimerId call_at(TimePoint when, UniqueFunction<void()> callback);
   /// As EventLoopInterface::add_timer.
   template <DurationLike D>
   TimerId add_timer(D interval, UniqueFunction<void()> callback, bool persistent = true) {
-    return backend().add_timer(to_duration(interval), std::move(callback), persistent);
+    return start_timer("add_timer", to_duration(interval), std::move(callback),
+                       {.persistent = persistent});
   }
   template <DurationLike D>
   TimerId add_timer(D interval, UniqueFunction<void()> callback, const TimerOptions& options) {
-    return backend().add_timer(to_duration(interval), std::move(callback), options);
+    return start_timer("add_timer", to_duration(interval), std::move(callback), options);
   }
-  bool del_timer(TimerId id) { return backend().del_timer(id); }
+  bool del_timer(TimerId id);
 
   /// As LoopHandle::call_soon_threadsafe.
   /// Threads: any, while the loop is known to live; else use a handle().
@@ -254,11 +277,18 @@ class ASYNCIO_API EventLoop {
 
  private:
   detail::Scope& owner_scope();
+  TimerId start_timer(const char* call, Duration interval, UniqueFunction<void()> callback,
+                      const TimerOptions& options);
   detail::Scope& root_scope_for_main();
   void run_main(detail::TaskControl& main);
 
   std::unique_ptr<detail::Loop> loop_;
 };
+
+namespace detail {
+/// As get_event_loop().  `call` names the caller.
+ASYNCIO_API EventLoop& running_loop_or_throw(const char* call);
+}  // namespace detail
 
 /// The loop that runs on this thread.
 /// Throws: NoRunningLoopError.
@@ -270,7 +300,7 @@ ASYNCIO_API void call_soon(UniqueFunction<void()> callback);
 ASYNCIO_API TimerId call_at(TimePoint when, UniqueFunction<void()> callback);
 template <DurationLike D>
 TimerId call_later(D delay, UniqueFunction<void()> callback) {
-  return get_event_loop().call_later(delay, std::move(callback));
+  return detail::running_loop_or_throw("call_later(...)").call_later(delay, std::move(callback));
 }
 
 template <std::invocable F>

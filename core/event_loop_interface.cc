@@ -17,6 +17,7 @@ EventLoopInterface::~EventLoopInterface() = default;
 
 void EventLoopInterface::run() {
   detail::Reactor& reactor = *reactor_;
+  reactor.inbox().check_thread("EventLoopInterface::run");
   if (reactor.user() != nullptr) {
     throw InvalidStateError(
         "EventLoopInterface::run(): an EventLoop has taken over this backend; use "
@@ -60,12 +61,14 @@ void EventLoopInterface::stop() {
   if (detail::ReactorUser* const user = reactor_->user(); user != nullptr) {
     user->stop();
   } else {
+    reactor_->inbox().check_thread("EventLoopInterface::stop");
     stop_alone_ = true;
   }
 }
 
 TimerId EventLoopInterface::add_timer_impl(Duration interval, UniqueFunction<void()> callback,
                                            const TimerOptions& options) {
+  reactor_->inbox().check_thread("add_timer");
   if (!callback) throw std::invalid_argument("add_timer: the callback is empty");
   if (options.persistent && interval <= Duration::zero()) {
     throw std::invalid_argument(
@@ -76,6 +79,9 @@ TimerId EventLoopInterface::add_timer_impl(Duration interval, UniqueFunction<voi
                                    std::move(callback));
 }
 
-bool EventLoopInterface::del_timer(TimerId id) { return reactor_->callbacks().remove(id); }
+bool EventLoopInterface::del_timer(TimerId id) {
+  reactor_->inbox().check_thread("del_timer");
+  return reactor_->callbacks().remove(id);
+}
 
 }  // namespace asyncio

@@ -167,15 +167,21 @@ class ASYNCIO_API ASYNCIO_API_STABLE EventLoopInterface {
   virtual void after_fork() = 0;
 
   /// For a guest.  Tells it that work has come from outside process(), which had left none.  The
-  /// guest must have the host call process() soon, but not in here.
+  /// guest must have the host call process() soon, but not in here.  A guest by descriptor is not
+  /// told: one of those that it watches is ready then.
   virtual void work_arrived() noexcept {}
+
+  /// For a guest.  Says whether the host's run has to go on for its sake, as it has to at first:
+  /// not while nothing but tasks and timers in the background is left.  Those go on as long as the
+  /// host runs.  A guest by descriptor does nothing: its host asks for NativeHandle::alive.
+  virtual void keep_host(bool /*wanted*/) noexcept {}
 
   /// For a guest by descriptor.  Returns the descriptor that is readable when the host must call
   /// EventLoop::process(), or -1 if the host is called in another way or there is no host.
   virtual int native_fd() const noexcept { return -1; }
 
-  /// For a guest.  Takes every watch off the host's loop, which is not touched again.  From then on
-  /// wait() waits by itself.  Called at most once.
+  /// For a guest.  Takes every watch off the host's loop, which is not touched again.  Called at
+  /// most once, and only native_fd() is called after it: the runtime waits by itself then.
   virtual void detach() noexcept {}
 
   // -----------------------------------------------------------------------------------------------

@@ -12,6 +12,8 @@ class EventLoopInterface;
 class LoopHandle;
 class TestClock;
 template <class T>
+class Future;
+template <class T>
 class Task;
 struct ExceptionContext;
 struct LoopOptions;

@@ -69,6 +69,7 @@ std::uint64_t AnyTask::add_done_callback(UniqueFunction<void()> callback) const 
   TaskControl& task = control();
   if (!callback) throw std::invalid_argument("add_done_callback: the callback is empty");
   if (!task.done()) {
+    task.inbox->check_thread("add_done_callback");
     if (task.done_callbacks == nullptr) {
       task.done_callbacks = std::make_unique<detail::DoneCallbacks>();
     }
@@ -86,6 +87,7 @@ std::uint64_t AnyTask::add_done_callback(UniqueFunction<void()> callback) const 
 
 bool AnyTask::remove_done_callback(std::uint64_t id) const {
   const TaskControl& task = control();
+  if (!task.done()) task.inbox->check_thread("remove_done_callback");
   return task.done_callbacks != nullptr && task.done_callbacks->take(id);
 }
 

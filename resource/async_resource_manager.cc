@@ -176,8 +176,9 @@ void AsyncResourceManager::add(std::shared_ptr<AsyncResource> resource) {
   detail::TaskControl* self = detail::current_task_control();
   if (self == nullptr) {
     throw NotInTaskError(
-        "AsyncResourceManager::add must be called from a task, whose scope is to own the resource: "
-        "start one with asyncio::run(...) or create_task(...)");
+        std::string{"AsyncResourceManager::add must be called from a task, whose scope is to own "
+                    "the resource: start one with "} +
+        detail::where_tasks_start());
   }
   Registry& known = *registry();
   if (const auto found = known.holders.find(resource.get()); found != known.holders.end()) {

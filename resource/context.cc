@@ -4,6 +4,7 @@
 #include <functional>
 #include <stdexcept>
 
+#include <asyncio/core/detail/of_loop.h>
 #include <asyncio/core/detail/task_control.h>
 #include <asyncio/core/detail/thread_context.h>
 #include <asyncio/core/errors.h>
@@ -113,9 +114,8 @@ Keeper keeper_or_throw(const char* call) {
   if (detail::ThreadContext* thread = detail::ThreadContext::current()) {
     return {thread->context, thread->id};
   }
-  throw NotInTaskError(std::string{call} +
-                       " must be called from a task, which asyncio::run(...) and create_task(...) "
-                       "start, or from what one runs with to_thread(...)");
+  throw NotInTaskError(std::string{call} + " must be called from a task, started by " +
+                       detail::where_tasks_start() + ", or from what one runs with to_thread(...)");
 }
 
 const Context* context_of(const Keeper& keeper) noexcept {

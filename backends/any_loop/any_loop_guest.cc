@@ -1,8 +1,8 @@
 // The guest of a host of any kind, which watches one descriptor.
 //
-// That descriptor is an epoll set of two members: the set of what our tasks wait for, and a bell
-// (an eventfd) that is rung for work that shows on no descriptor.  Facts about epoll that shape
-// this file:
+// That descriptor is an epoll set with one member, the set of what our tasks wait for.  For work
+// that shows on no descriptor the runtime rings one of its own in there.  Facts about epoll that
+// shape this file:
 //  * A set is readable while one of its members is ready, and may be a member itself.  So the inner
 //    set can be made anew unnoticed by the host, whose own loop may be an epoll set that would
 //    forget a closed descriptor.
@@ -13,16 +13,13 @@
 
 #include <fcntl.h>
 #include <sys/epoll.h>
-#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <limits>
 #include <new>
 #include <string>
 #include <system_error>
@@ -70,7 +67,6 @@ class OwnedFd {
 };
 
 OwnedFd make_set() { return {::epoll_create1(EPOLL_CLOEXEC), "an epoll set"}; }
-OwnedFd make_bell() { return {::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), "an eventfd"}; }
 
 void add_member(const OwnedFd& set, const OwnedFd& member) {
   epoll_event event{EPOLLIN, {.fd = member.get()}};
@@ -86,9 +82,7 @@ class AnyLoopGuest final : public EventLoopInterface {
   AnyLoopGuest()
       : EventLoopInterface("any", Precision::coarse, Driver::host),
         hosts_(make_set()),
-        bell_(make_bell()),
         ours_(make_set()) {
-    add_member(hosts_, bell_);
     add_member(hosts_, ours_);
   }
 
@@ -128,17 +122,13 @@ class AnyLoopGuest final : public EventLoopInterface {
                                                                                             : errno;
   }
 
-  void wait(TimePoint until, ReadySink& sink) override {
-    if (std::exchange(rung_, false)) {
-      std::uint64_t rings = 0;
-      static_cast<void>(::read(bell_.get(), &rings, sizeof rings));
-    }
+  // The host waits.
+  void wait(TimePoint /*until*/, ReadySink& sink) override {
     for (const int fd : gone_) {
       if (!any(watched_[static_cast<std::size_t>(fd)])) sink.dead(fd);
     }
     gone_.clear();  // its capacity stays, for when there is no memory
-    const int timeout = guest_ ? 0 : timeout_in_ms(until);
-    const int found = ::epoll_wait(ours_.get(), events_.data(), most_events, timeout);
+    const int found = ::epoll_wait(ours_.get(), events_.data(), most_events, 0);
     if (found < 0 && errno != EINTR) {
       throw BackendError("epoll cannot wait: " + std::generic_category().message(errno));
     }
@@ -148,28 +138,13 @@ class AnyLoopGuest final : public EventLoopInterface {
     }
   }
 
-  static int timeout_in_ms(TimePoint until) noexcept {
-    if (until == TimePoint::max()) return -1;
-    const TimePoint now = Clock::now();
-    if (until <= now) return 0;
-    const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - now).count();
-    constexpr auto most = std::numeric_limits<int>::max();
-    return left < most ? static_cast<int>(left) : most;
-  }
-
   void after_fork() override {
     OwnedFd ours = make_set();
     if (::getpid() != process_) {  // otherwise only our own set has to be replaced
-      OwnedFd hosts = make_set();
-      OwnedFd bell = make_bell();
-      add_member(hosts, bell);
-      hosts_ = std::move(hosts);
-      bell_ = std::move(bell);
+      hosts_ = make_set();
       process_ = ::getpid();
-      rung_ = false;
-      work_arrived();  // the host's new watch must not miss what the old one was rung for
     }
-    if (guest_) add_member(hosts_, ours);
+    add_member(hosts_, ours);
     ours_ = std::move(ours);  // closing the old one takes it out of the host's
     for (std::size_t index = 0; index < watched_.size(); ++index) {
       if (!any(watched_[index])) continue;
@@ -180,23 +155,12 @@ class AnyLoopGuest final : public EventLoopInterface {
     }
   }
 
-  void work_arrived() noexcept override {
-    if (std::exchange(rung_, true)) return;
-    constexpr std::uint64_t one = 1;
-    static_cast<void>(::write(bell_.get(), &one, sizeof one));
-  }
-
   void detach() noexcept override {
-    guest_ = false;
     ::epoll_ctl(hosts_.get(), EPOLL_CTL_DEL, ours_.get(), nullptr);
-    ::epoll_ctl(hosts_.get(), EPOLL_CTL_DEL, bell_.get(), nullptr);
   }
 
   OwnedFd hosts_;  ///< what the host watches
-  OwnedFd bell_;
-  OwnedFd ours_;  ///< what our tasks wait for
-  bool rung_ = false;
-  bool guest_ = true;  ///< until detach()
+  OwnedFd ours_;   ///< what our tasks wait for
   ::pid_t process_ = ::getpid();
   std::vector<Interest> watched_;  ///< by descriptor
   std::vector<int> gone_;          ///< could not be added to a new set; with room for all

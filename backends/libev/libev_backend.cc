@@ -23,19 +23,7 @@
 //  * If epoll_wait itself fails, libev aborts the process.  The hook against that is process-wide,
 //    so it belongs to the program, not to us.
 //  * ev_loop_destroy closes the epoll descriptor and touches none of its members.
-// As the guest of a host's loop the watchers are the same, and the host calls ev_run.  Then:
-//  * A prepare watcher runs tasks before the host blocks; while work is left, an idle watcher keeps
-//    it from blocking.  Both are there only while there is work: an idle guest costs nothing.
-//  * ev_run lists all prepare watchers before it calls the first.  A watcher that one of the host's
-//    starts is called in the next turn, which the idle watcher brings about.
-//  * An idle watcher is called when nothing of its priority or higher is pending.  Ours has the
-//    lowest, so that busy tasks do not starve the idle watchers of the host.
-//  * ev_run calls prepare watchers before it tells the kernel of changes, so checking there for
-//    closed descriptors, after the tasks have run, is in time.  A prepare watcher of the host's may
-//    end the run before that; the iteration count shows whether it did.
-//  * ev_loop_destroy calls cleanup watchers: that is how we notice that the host is destroyed
-//    first.
-#include <asyncio/backends/libev.h>
+#include <asyncio/backends/libev/layout.h>
 #include <asyncio/core/backend_registry.h>
 
 #include <fcntl.h>
@@ -46,7 +34,6 @@
 #include <cstddef>
 #include <memory>
 #include <new>
-#include <stdexcept>
 #include <utility>
 #include <vector>
 
@@ -80,31 +67,18 @@ LoopPointer make_loop() {
         "libev cannot create a loop: out of descriptors or memory, or LIBEV_FLAGS asks for a "
         "mechanism that this system lacks");
   }
+  detail::check_libev(loop.get());
   return loop;
 }
 
 class LibevBackend final : public EventLoopInterface {
  public:
   LibevBackend() : EventLoopInterface("ev", Precision::coarse), own_(make_loop()) {
-    loop_ = own_.get();
-    init();
+    ev_timer_init(&timer_, on_timer, 0., 0.);
+    ev_fork_init(&rebuild_, on_rebuild);
+    rebuild_.data = this;
     ev_fork_start(loop_, &rebuild_);
   }
-
-  /// Makes the guest of `host`.  Its own loop is made now, because leaving the host must not fail.
-  LibevBackend(struct ev_loop* host, const AttachOptions& options)
-      : EventLoopInterface("ev", Precision::coarse, Driver::host),
-        own_(make_loop()),
-        host_(host),
-        budget_(options.budget) {
-    loop_ = host;
-    init();
-    ev_fork_start(host, &rebuild_);
-    ev_unref(host);                     // rebuild_ alone must not keep ev_run from ending
-    ev_cleanup_start(host, &cleanup_);  // a cleanup watcher does not keep ev_run
-  }
-
-  ~LibevBackend() override { detach(); }
 
  private:
   /// The one watcher of a descriptor.  It never moves, because libev keeps its address.
@@ -133,52 +107,13 @@ class LibevBackend final : public EventLoopInterface {
 
   void wait(TimePoint until, ReadySink& sink) override {
     sink_ = &sink;
-    if (host_ != nullptr || drop_closed_changes(sink)) return;
+    if (drop_closed_changes(sink)) return;
     ev_run(loop_, blocks(until) ? EVRUN_ONCE : EVRUN_NOWAIT);
   }
 
   // The next ev_run does the work.  Until then a change is only noted, so nothing reaches the
-  // parent.  A host does the same for its own loop.
-  void after_fork() override { ev_loop_fork(own_.get()); }
-
-  void work_arrived() noexcept override {
-    if (host_ == nullptr) return;
-    ev_prepare_start(host_, &prepare_);
-    ev_idle_start(host_, &idle_);  // in case the host is running its prepare watchers
-  }
-
-  /// Moves the watchers over to our own loop.
-  void detach() noexcept override {
-    if (host_ == nullptr) return;
-    struct ev_loop* host = std::exchange(host_, nullptr);
-    ev_prepare_stop(host, &prepare_);
-    ev_idle_stop(host, &idle_);
-    ev_ref(host);
-    ev_fork_stop(host, &rebuild_);
-    ev_cleanup_stop(host, &cleanup_);
-    loop_ = own_.get();
-    ev_fork_start(loop_, &rebuild_);
-    ev_loop_fork(loop_);  // checks all: tasks that are unwound now close descriptors
-    for (const auto& entry : watches_) {
-      if (entry == nullptr || !ev_is_active(&entry->io)) continue;
-      ev_io_stop(host, &entry->io);
-      if (is_closed(entry->io.fd)) {
-        if (sink_ != nullptr) sink_->dead(entry->io.fd);
-      } else {
-        ev_io_start(loop_, &entry->io);
-      }
-    }
-  }
-
-  void init() {
-    ev_timer_init(&timer_, on_timer, 0., 0.);
-    ev_fork_init(&rebuild_, on_rebuild);
-    ev_cleanup_init(&cleanup_, on_cleanup);
-    ev_prepare_init(&prepare_, on_prepare);
-    ev_idle_init(&idle_, on_idle);
-    ev_set_priority(&idle_, EV_MINPRI);
-    rebuild_.data = cleanup_.data = prepare_.data = this;
-  }
+  // parent.
+  void after_fork() override { ev_loop_fork(loop_); }
 
   Watch* find(int fd) const noexcept {
     const auto index = static_cast<std::size_t>(fd);  // a negative one is beyond any size
@@ -196,7 +131,6 @@ class LibevBackend final : public EventLoopInterface {
     watches_[index] = std::make_unique<Watch>();
     Watch& entry = *watches_[index];
     ev_io_init(&entry.io, on_ready, fd, EV_NONE);
-    ev_set_priority(&entry.io, EV_MINPRI);
     entry.io.data = this;
     return entry;
   }
@@ -261,27 +195,6 @@ class LibevBackend final : public EventLoopInterface {
     // Its firing has ended the wait.
   }
 
-  static void on_prepare(struct ev_loop* host, ev_prepare* watcher, int /*events*/) noexcept {
-    auto& self = *static_cast<LibevBackend*>(watcher->data);
-    const bool work = self.process(self.budget_);
-    if (self.host_ == nullptr) return;  // the loop was shut down in there
-    if (work) {
-      self.work_arrived();  // both may be stopped: a task may have run the host in there
-    } else {
-      ev_idle_stop(host, &self.idle_);
-      ev_prepare_stop(host, &self.prepare_);
-    }
-    self.drop_closed_changes(*self.sink_);  // the last callback may have closed a descriptor
-  }
-
-  static void on_idle(struct ev_loop* /*loop*/, ev_idle* /*idle*/, int /*events*/) noexcept {
-    // Its being active keeps the host from blocking.
-  }
-
-  static void on_cleanup(struct ev_loop* /*host*/, ev_cleanup* watcher, int /*events*/) noexcept {
-    static_cast<LibevBackend*>(watcher->data)->detach();
-  }
-
   static void on_rebuild(struct ev_loop* loop, ev_fork* watcher, int /*events*/) noexcept {
     auto& self = *static_cast<LibevBackend*>(watcher->data);
     bool dropped = false;
@@ -289,8 +202,7 @@ class LibevBackend final : public EventLoopInterface {
       if (entry != nullptr) dropped |= self.drop_closed(*entry, *self.sink_);
     }
     if (self.sink_ != nullptr) self.sink_->rebuilt();
-    // The next ev_run then does the rebuild.  A host's run is not ours to end.
-    if (dropped && self.host_ == nullptr) ev_break(loop, EVBREAK_ONE);
+    if (dropped) ev_break(loop, EVBREAK_ONE);  // the next ev_run then does the rebuild
   }
 
   ev_timer timer_;
@@ -301,15 +213,8 @@ class LibevBackend final : public EventLoopInterface {
   unsigned changed_in_ = 0;                      // the iteration of the native loop since when
   ReadySink* sink_ = nullptr;
 
-  // As a guest
-  ev_prepare prepare_;
-  ev_idle idle_;
-  ev_cleanup cleanup_;
-
-  LoopPointer own_;                 // destroyed before the watchers it knows
-  struct ev_loop* host_ = nullptr;  // null once the guest has left
-  struct ev_loop* loop_ = nullptr;  // own_ or host_: the one that has the watchers
-  Duration budget_{};
+  LoopPointer own_;  // destroyed before the watchers it knows
+  struct ev_loop* const loop_ = own_.get();
 };
 
 }  // namespace
@@ -321,18 +226,3 @@ BackendInfo libev() {
 }
 
 }  // namespace asyncio::backends
-
-namespace asyncio {
-
-std::unique_ptr<EventLoopInterface> attach(struct ev_loop* host, const AttachOptions& options) {
-  if (host == nullptr) {
-    throw std::invalid_argument("attach(nullptr): pass the ev_loop that the program runs");
-  }
-  if (ev_version_major() != EV_VERSION_MAJOR) {
-    throw BackendError(
-        "attach: the program has loaded a libev other than the one that asyncio was built for");
-  }
-  return std::make_unique<backends::LibevBackend>(host, options);
-}
-
-}  // namespace asyncio

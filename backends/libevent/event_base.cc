@@ -11,22 +11,16 @@
 //    libevent first; a program that links libev itself can still spoil that, so it is checked.
 //  * A base has a pair of sockets for signals, asked for or not, and without descriptors for them
 //    libevent ends the process by exit(1).  So it is tried first whether there are enough.
-//  * event_base_free tells nobody, but it takes out every event, internal ones too, which shows in
-//    their flags.  Hence SignOfLife.
 #include <asyncio/backends/libevent/event_base.h>
+#include <asyncio/backends/libevent/version.h>
 
-#include <fcntl.h>
 #include <sys/eventfd.h>
 #include <time.h>
 #include <unistd.h>
 
 #include <array>
-#include <cerrno>
 #include <chrono>
 #include <new>
-#include <string>
-#include <string_view>
-#include <system_error>
 
 #include <asyncio/core/errors.h>
 
@@ -36,13 +30,6 @@ namespace {
 struct ConfigFree {
   void operator()(event_config* config) const noexcept { event_config_free(config); }
 };
-
-/// Whether the functions that libev imitates are libevent's: of these two it imitates only the
-/// first.
-bool is_libevent_itself() {
-  const std::string major = std::to_string(event_get_version_number() >> 24) + '.';
-  return std::string_view(event_get_version()).starts_with(major);
-}
 
 /// Whether the descriptors that a base needs can be opened: for epoll, and for its pair of sockets.
 bool enough_descriptors() noexcept {
@@ -59,12 +46,10 @@ bool enough_descriptors() noexcept {
   return enough;
 }
 
-void on_event(evutil_socket_t /*fd*/, short /*what*/, void* /*argument*/) noexcept {}
-
 }  // namespace
 
 BasePointer make_base() {
-  if (!is_libevent_itself()) {
+  if (!detail::is_libevent_itself()) {
     throw BackendError(
         "libev's imitation of libevent hides libevent in this program: link libevent_core before "
         "libev, or use the backend \"ev\"");
@@ -85,24 +70,6 @@ Duration clock_tick() {
   timespec tick{};
   if (::clock_getres(CLOCK_MONOTONIC_COARSE, &tick) != 0) return std::chrono::milliseconds(10);
   return std::chrono::seconds(tick.tv_sec) + std::chrono::nanoseconds(tick.tv_nsec);
-}
-
-SignOfLife::SignOfLife(event_base* base) : never_ready_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
-  if (never_ready_ < 0) {
-    throw BackendError("attach: cannot make an eventfd: " + std::generic_category().message(errno));
-  }
-  event_assign(&event_, base, never_ready_, EV_READ | EV_PERSIST, on_event, nullptr);
-  event_.ev_evcallback.evcb_flags |= EVLIST_INTERNAL;
-  if (event_add(&event_, nullptr) == 0) return;
-  event_debug_unassign(&event_);
-  ::close(never_ready_);
-  throw BackendError("attach: libevent cannot add an event to the host's base");
-}
-
-SignOfLife::~SignOfLife() {
-  if (is_seen()) event_del(&event_);
-  event_debug_unassign(&event_);
-  ::close(never_ready_);
 }
 
 }  // namespace asyncio::backends

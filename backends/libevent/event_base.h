@@ -1,10 +1,9 @@
-// The base that the libevent backend works on: one of its own, or a host's.
+// The base that the libevent backend works on.
 #pragma once
 
 #include <memory>
 
 #include <event2/event.h>
-#include <event2/event_struct.h>
 
 #include <asyncio/core/time.h>
 
@@ -24,24 +23,5 @@ BasePointer make_base();
 
 /// A tick of the clock that libevent's timers go by.
 Duration clock_tick();
-
-/// An event in a host's base by which we see whether that still lives.
-///
-/// It never comes, and it does not keep the host's run from ending: it is marked as libevent marks
-/// its own.
-class SignOfLife {
- public:
-  /// Throws: BackendError.
-  explicit SignOfLife(event_base* base);
-  ~SignOfLife();
-  SignOfLife(const SignOfLife&) = delete;
-  SignOfLife& operator=(const SignOfLife&) = delete;
-
-  bool is_seen() const noexcept { return (event_.ev_evcallback.evcb_flags & EVLIST_INSERTED) != 0; }
-
- private:
-  int never_ready_;
-  event event_{};
-};
 
 }  // namespace asyncio::backends

@@ -17,14 +17,6 @@
 //  * event_base_free does an EPOLL_CTL_DEL for every event: in the child of a fork that would be
 //    the parent's epoll set.  event_reinit makes a new one first; it fails, having done the rest,
 //    if one descriptor cannot be added.
-// As the guest of a host's base the events are the same, and the host calls event_base_loop.  There
-// are no hooks before it blocks, so a timer of no delay is added when there is work: it lets the
-// host's own events have their turn in between.  Then:
-//  * event_base_free tells nobody, so one of our events is always in the host's base: SignOfLife.
-//  * event_del, event_free and event_pending go to the base that the event was made for, which may
-//    be freed by then.  event_assign does not: it moves events to our own base.  And we have to
-//    know ourselves what is watched.
-#include <asyncio/backends/libevent.h>
 #include <asyncio/backends/libevent/event_base.h>
 #include <asyncio/core/backend_registry.h>
 
@@ -38,8 +30,6 @@
 #include <cstddef>
 #include <memory>
 #include <new>
-#include <optional>
-#include <stdexcept>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -68,21 +58,7 @@ class LibeventBackend final : public EventLoopInterface {
       : EventLoopInterface("event", Precision::coarse),
         tick_(clock_tick()),
         own_(make_base()),
-        base_(own_.get()),
-        timer_(make_event(base_, on_timer)) {}
-
-  /// Makes the guest of `host`.  Its own base is made now, because leaving the host must not fail.
-  LibeventBackend(event_base* host, const AttachOptions& options)
-      : EventLoopInterface("event", Precision::coarse, Driver::host),
-        tick_(clock_tick()),
-        own_(make_base()),
-        base_(host),
-        timer_(make_event(own_.get(), on_timer)),
-        host_(std::in_place, host),
-        call_(make_event(host, on_call)),
-        budget_(options.budget) {}
-
-  ~LibeventBackend() override { detach(); }
+        timer_(make_timer()) {}
 
  private:
   /// The one event of a descriptor.
@@ -97,7 +73,6 @@ class LibeventBackend final : public EventLoopInterface {
   };
 
   int watch(int fd, Interest wanted) noexcept override {
-    leave_if_freed();
     Watch* entry = find(fd);
     if (!any(wanted)) {
       if (entry != nullptr) unwatch(*entry, fd);
@@ -107,7 +82,6 @@ class LibeventBackend final : public EventLoopInterface {
     if (entry != nullptr) {
       event_del(entry->native.get());
       event_assign(entry->native.get(), base_, fd, flags, on_ready, this);
-      yield_to_hosts(entry->native.get());
     } else {
       if (!may_add(fd)) return EBADF;
       entry = add(fd, flags);
@@ -122,7 +96,7 @@ class LibeventBackend final : public EventLoopInterface {
       rebuild();
       sink.rebuilt();
     }
-    if (report_dead(sink) || host_) return;
+    if (report_dead(sink)) return;
     const int poll = blocks(until) ? 0 : EVLOOP_NONBLOCK;
     const int result = event_base_loop(base_, EVLOOP_ONCE | EVLOOP_NO_EXIT_ON_EMPTY | poll);
     const int error = errno;
@@ -131,62 +105,12 @@ class LibeventBackend final : public EventLoopInterface {
     }
   }
 
-  // A host makes its own base anew, by event_reinit.
-  void after_fork() override {
-    if (!host_) {
-      rebuild();
-    } else if (event_reinit(own_.get()) != 0) {
-      throw BackendError("libevent cannot recreate its base in a forked child");
-    }
-  }
+  void after_fork() override { rebuild(); }
 
-  void work_arrived() noexcept override {
-    leave_if_freed();
-    if (!host_) return;
-    const timeval none{};
-    event_add(call_.get(), &none);
-  }
-
-  /// To be called before anything that touches the host's base at a time when the host may not run.
-  void leave_if_freed() noexcept {
-    if (host_ && !host_->is_seen()) detach();
-  }
-
-  /// Moves the events over to our own base.
-  void detach() noexcept override {
-    if (!host_) return;
-    base_ = own_.get();
-    take_home(call_.get());
-    call_.reset();
-    for (std::size_t index = 0; index < watches_.size(); ++index) {
-      Watch& entry = watches_[index];
-      const int fd = static_cast<int>(index);
-      if (!entry.native) continue;
-      const bool watched = std::exchange(entry.state, Watch::State::off) == Watch::State::on;
-      take_home(entry.native.get());
-      if (watched && (is_closed(fd) || start(entry) != 0)) dead_.push_back(fd);
-    }
-    host_.reset();
-  }
-
-  /// Takes an event out of the host's base, if that lives, and moves it to our own.
-  void take_home(event* ours) noexcept {
-    if (host_->is_seen()) event_del(ours);
-    event_assign(ours, own_.get(), event_get_fd(ours), event_get_events(ours),
-                 event_get_callback(ours), this);  // which has one priority
-  }
-
-  EventPointer make_event(event_base* base, event_callback_fn callback) {
-    EventPointer made(event_new(base, -1, 0, callback, this));
+  EventPointer make_timer() {
+    EventPointer made(event_new(base_, -1, 0, on_timer, this));
     if (!made) throw std::bad_alloc();
-    yield_to_hosts(made.get());
     return made;
-  }
-
-  /// libevent calls an event only when none of a higher priority is left: with any but the lowest
-  /// priority, busy tasks would lock out the host's lower ones.
-  static void yield_to_hosts(event* ours) noexcept {
-    event_priority_set(ours, event_base_get_npriorities(event_get_base(ours)) - 1);
   }
 
   /// Adds the event.  Returns 0, or the errno.
@@ -250,7 +174,6 @@ class LibeventBackend final : public EventLoopInterface {
     }
     Watch& entry = watches_[index];
     entry.native.reset(event_new(base_, fd, flags, on_ready, this));
-    if (entry.native) yield_to_hosts(entry.native.get());
     return entry.native ? &entry : nullptr;
   }
 
@@ -300,29 +223,19 @@ class LibeventBackend final : public EventLoopInterface {
     }
   }
 
-  static void on_call(evutil_socket_t /*fd*/, short /*what*/, void* argument) noexcept {
-    auto& self = *static_cast<LibeventBackend*>(argument);
-    if (self.process(self.budget_)) self.work_arrived();
-  }
-
   static void on_timer(evutil_socket_t /*fd*/, short /*what*/, void* /*self*/) noexcept {
     // Its firing has ended the wait.
   }
 
   const Duration tick_;
   BasePointer own_;
-  event_base* base_;  // own_, or the host's: the one that the watches are in
+  event_base* const base_ = own_.get();
   EventPointer timer_;
   TimePoint timer_until_ = TimePoint::max();  // what timer_ was last set for; max() for not at all
   std::vector<Watch> watches_;                // by descriptor
   std::vector<int> dead_;                     // found by rebuild(), for the next wait() to report
   bool ghost_seen_ = false;
   ReadySink* sink_ = nullptr;
-
-  // As a guest
-  std::optional<SignOfLife> host_;  // empty once the guest has left
-  EventPointer call_;               // makes the host call process()
-  Duration budget_{};
 };
 
 }  // namespace
@@ -334,19 +247,3 @@ BackendInfo libevent() {
 }
 
 }  // namespace asyncio::backends
-
-namespace asyncio {
-
-std::unique_ptr<EventLoopInterface> attach(event_base* host, const AttachOptions& options) {
-  if (host == nullptr) {
-    throw std::invalid_argument("attach(nullptr): pass the event_base that the program runs");
-  }
-  // Other major or minor versions lay their structures out differently.
-  if ((event_get_version_number() ^ LIBEVENT_VERSION_NUMBER) >> 16 != 0) {
-    throw BackendError(
-        "attach: the program has loaded a libevent other than the one that asyncio was built for");
-  }
-  return std::make_unique<backends::LibeventBackend>(host, options);
-}
-
-}  // namespace asyncio

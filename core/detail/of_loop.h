@@ -15,6 +15,11 @@ class Scheduler;
 ASYNCIO_API Scheduler* running_scheduler_or_null() noexcept;
 /// Throws: NoRunningLoopError if there is none.  `call` names the caller.
 ASYNCIO_API Scheduler& running_scheduler_or_throw(const char* call);
+/// Throws NoRunningLoopError with the way out: asyncio::run(...) or, in a program whose loop is a
+/// guest and has no run, a member of the loop.
+[[noreturn]] ASYNCIO_API void throw_no_running_loop(const char* call);
+/// Names, for the end of a message, where tasks come from: likewise.
+ASYNCIO_API const char* where_tasks_start() noexcept;
 
 /// Throws InvalidStateError on a thread other than the loop's, and where another loop runs.  `call`
 /// names the caller, and `what` the thing that belongs to the loop.

@@ -7,6 +7,7 @@
 #include <asyncio/core/errors.h>
 #include <asyncio/core/internal/ending.h>
 #include <asyncio/core/internal/failures.h>
+#include <asyncio/core/internal/handle.h>
 #include <asyncio/core/internal/memory/memory.h>
 #include <asyncio/core/internal/process/forks.h>
 #include <asyncio/core/internal/reactor/reactor.h>
@@ -17,6 +18,16 @@
 
 namespace asyncio::detail {
 
+constinit std::atomic<int> Guest::guests{0};
+
+Guest::Guest(const Rooms& rooms) noexcept : rooms_(rooms), counted_(rooms.reactor.guest()) {
+  if (counted_) guests.fetch_add(1, std::memory_order_relaxed);
+}
+
+Guest::~Guest() {
+  if (counted_) guests.fetch_sub(1, std::memory_order_relaxed);
+}
+
 // Ready data beats a timeout, and only the host waits for descriptors: so while a task waits on
 // one, only deadlines that had passed before the host's last wait may fire.
 bool Guest::process(Duration budget) noexcept {
@@ -24,11 +35,7 @@ bool Guest::process(Duration budget) noexcept {
   Scheduler& scheduler = rooms_.scheduler;
   if (scheduler.running() || !reactor.guest()) return false;
   if (reactor.forked()) {
-    if (!std::exchange(fork_reported_, true)) {
-      rooms_.failures.report(
-          "the guest of a host's loop does nothing in a forked child: call after_fork() first",
-          nullptr, nullptr);
-    }
+    tell_of_fork();
     return false;
   }
   const bool real_time = rooms_.options.clock == nullptr;
@@ -59,10 +66,20 @@ bool Guest::process(Duration budget) noexcept {
   // Virtual time does not pass by itself: whoever moves it has the host come by.
   const TimePoint due = real_time ? reactor.timers().earliest() : TimePoint::max();
   reactor.rest(alive, std::min(due, rooms_.memory.trim(Clock::now())));
+  reactor.keep_host(!rooms_.turn.only_background_is_left());
   if (work) return true;
   if (alive && !reactor.inbox().begin_sleep()) return true;
   scheduler.set_host_asleep(true);
   return false;
+}
+
+void Guest::tell_of_fork() noexcept {
+  const bool matters = could_go_on() && !rooms_.shared.closed.load();
+  if (!matters || std::exchange(fork_reported_, true)) return;
+  rooms_.failures.report(
+      "the guest of a host's loop does nothing in a forked child: call after_fork() first, or "
+      "abandon() if the child has no use for it",
+      nullptr, nullptr);
 }
 
 bool Guest::could_go_on() const noexcept {
@@ -71,19 +88,20 @@ bool Guest::could_go_on() const noexcept {
 }
 
 void Guest::check_by_descriptor(const char* call) const {
-  if (rooms_.reactor.native_fd() >= 0) return;
-  throw InvalidStateError(
-      std::string{call} +
-      (rooms_.reactor.guest()
-           ? " on the guest of a libev or libevent loop, which calls it by itself"
-           : " on a loop that runs itself: use run(...), or make it the guest of a host with "
-             "EventLoop{attach_by_descriptor()}"));
+  if (rooms_.reactor.native_fd() < 0) {
+    throw InvalidStateError(
+        std::string{call} +
+        (rooms_.reactor.guest()
+             ? " on the guest of a libev or libevent loop, which calls it by itself"
+             : " on a loop that runs itself: use run(...), or make it the guest of a host with "
+               "EventLoop{attach_by_descriptor()}"));
+  }
+  rooms_.reactor.inbox().check_thread(call);
+  check_fork(rooms_.reactor, call);
 }
 
 bool Guest::process_by_descriptor(Duration budget) {
   check_by_descriptor("process()");
-  rooms_.reactor.inbox().check_thread("process()");
-  check_fork(rooms_.reactor, "process()");
   rooms_.reactor.check_descriptors("process()");
   const bool work = process(budget);
   if (work) rooms_.reactor.work_arrived();
@@ -93,8 +111,10 @@ bool Guest::process_by_descriptor(Duration budget) {
 NativeHandle Guest::native_handle() const {
   check_by_descriptor("native_handle()");
   const Reactor& reactor = rooms_.reactor;
-  const bool resting = rooms_.scheduler.host_asleep() || !reactor.guest();
-  return {reactor.native_fd(), resting ? reactor.called_at() : TimePoint::min(), could_go_on()};
+  if (!reactor.guest()) return {reactor.native_fd(), TimePoint::max(), false};  // it has left
+  const bool resting = rooms_.scheduler.host_asleep();
+  return {reactor.native_fd(), resting ? reactor.called_at() : TimePoint::min(),
+          !rooms_.turn.only_background_is_left()};
 }
 
 }  // namespace asyncio::detail

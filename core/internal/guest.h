@@ -1,7 +1,7 @@
 // The loop as a part of a host's loop: what the host calls, and what it sees.
 #pragma once
 
-#include <cstdint>
+#include <atomic>
 
 #include <asyncio/core/event_loop.h>
 #include <asyncio/core/internal/rooms.h>
@@ -11,9 +11,13 @@ namespace asyncio::detail {
 
 class Guest {
  public:
-  explicit Guest(const Rooms& rooms) noexcept : rooms_(rooms) {}
+  explicit Guest(const Rooms& rooms) noexcept;
+  ~Guest();
   Guest(const Guest&) = delete;
   Guest& operator=(const Guest&) = delete;
+
+  /// Is there a guest in the process?  Threads: any.
+  static bool is_there() noexcept { return guests.load(std::memory_order_relaxed) != 0; }
 
   /// As EventLoopInterface::process().
   bool process(Duration budget) noexcept;
@@ -29,8 +33,13 @@ class Guest {
 
  private:
   void check_by_descriptor(const char* call) const;
+  /// Says, once, that nothing is done in a child before after_fork(); not of an idle loop.
+  void tell_of_fork() noexcept;
+
+  static constinit std::atomic<int> guests;
 
   const Rooms& rooms_;
+  const bool counted_;  ///< in `guests`
   bool shutdown_asked_ = false;
   bool fork_reported_ = false;
   TimePoint left_to_host_ = TimePoint::min();  ///< when process() last ended

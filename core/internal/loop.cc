@@ -60,6 +60,7 @@ Loop::Loop(EventLoop& face, std::unique_ptr<EventLoopInterface> backend, const L
     reactor_.wait(TimePoint::min());  // tells the backend whom to report to
     reactor_.rest(false, TimePoint::max());
     scheduler_.set_host_asleep(true);
+    reactor_.inbox().lend();
   }
 }
 
@@ -75,8 +76,40 @@ Loop::~Loop() {
   }
 }
 
-void Loop::check_not_nested(const char* call) const {
+void Loop::abandon() {
+  if (abandoned_) return;
+  if (!reactor_.in_another_process()) {
+    check_thread("abandon");
+    if (scheduler_.running()) {
+      throw InvalidStateError(
+          "abandon(): a task or callback of the loop called it, and the loop goes on when that "
+          "returns; call it from the host, or when run() has returned");
+    }
+    scheduler_.set_host_asleep(false);
+    if (reactor_.guest()) reactor_.detach();
+    signals_.end();
+  }
+  shared_->closed.store(true);
+  root_.ended = true;
+  abandoned_ = true;
+}
+
+void Loop::check_thread(const char* call) {
+  if (abandoned_) {
+    throw InvalidStateError(std::string{call} +
+                            ": abandon() has let go of this loop; make a new one");
+  }
+  reactor_.inbox().check_thread(call);
+}
+
+void Loop::check_call(const char* call) {
+  check_thread(call);
+  check_fork(reactor_, call);
+}
+
+void Loop::check_not_nested(const char* call) {
   Scheduler::check_none_runs(call);
+  if (scheduler_.running() || abandoned_) check_thread(call);
   if (!reactor_.guest()) return;
   throw InvalidStateError(std::string{call} +
                           ": this loop is the guest of a host's loop, and runs when that does; "

@@ -38,8 +38,17 @@ class Loop final : private ReactorUser {
   void run_until_idle();
   /// Makes one turn.  Returns whether a run would go on.
   bool step(const char* call, bool may_wait);
-  /// Throws NestedRunError if any loop runs on this thread, InvalidStateError for a guest.
-  void check_not_nested(const char* call) const;
+  /// As EventLoop::abandon().
+  void abandon();
+  bool is_abandoned() const noexcept { return abandoned_; }
+  /// Throws NestedRunError if any loop runs on this thread, InvalidStateError for a guest and for a
+  /// loop that runs on another thread.
+  void check_not_nested(const char* call);
+  /// Throws InvalidStateError on a thread other than the loop's, in a forked child before
+  /// after_fork(), and after abandon().  `call` names the caller.
+  void check_call(const char* call);
+  /// As check_call(), for what does no harm in a forked child.
+  void check_thread(const char* call);
   /// Threads: any.
   void stop() noexcept override;
 
@@ -74,6 +83,7 @@ class Loop final : private ReactorUser {
   Guest guest_;
   Ending ending_;
   Scope root_;
+  bool abandoned_ = false;
 };
 
 }  // namespace asyncio::detail

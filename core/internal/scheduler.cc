@@ -57,12 +57,12 @@ Scheduler* Scheduler::take_thread() noexcept {
   reactor_.inbox().claim();
   thread_ = ThreadState::of_this_thread();
   main_fiber_ = {};  // what sanitizers know of the stack may be about another thread
-  running_ = true;
+  running_.store(true, std::memory_order_relaxed);
   return std::exchange(running_scheduler, this);
 }
 
 void Scheduler::leave_thread(Scheduler* outer) noexcept {
-  running_ = false;
+  running_.store(false, std::memory_order_relaxed);
   running_scheduler = outer;
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -149,7 +150,8 @@ class Scheduler {
   /// Gives the thread to this loop until leave_thread(outer).  Returns the one that had it before.
   Scheduler* take_thread() noexcept;
   void leave_thread(Scheduler* outer) noexcept;
-  bool running() const noexcept { return running_; }
+  /// Threads: any.
+  bool running() const noexcept { return running_.load(std::memory_order_relaxed); }
   /// Throws NestedRunError if a loop runs on this thread.  `call` is what would run another one.
   static void check_none_runs(const char* call);
 
@@ -210,7 +212,7 @@ class Scheduler {
   Fiber dying_;  ///< the stack that the last task to end has left
 
   const TaskControl* main_ = nullptr;  ///< of run(main), while it runs
-  bool running_ = false;
+  std::atomic<bool> running_{false};
   bool holding_ = false;
   ReadyList held_;
   std::optional<std::minstd_rand> shuffle_;

@@ -66,11 +66,8 @@ Scope* current_owner_scope() noexcept {
 
 Scope& owner_scope_or_throw(const char* call) {
   Scope* const owner = current_owner_scope();
-  if (owner == nullptr) [[unlikely]] {
-    throw NoRunningLoopError(std::string{call} +
-                             " needs a running event loop on this thread: call it inside "
-                             "asyncio::run(...), or use loop.create_task(...)");
-  }
+  if (owner == nullptr) [[unlikely]]
+    throw_no_running_loop(call);
   return *owner;
 }
 
@@ -88,14 +85,11 @@ namespace {
 }
 
 [[gnu::noinline]] void check_takes_tasks(const Scope& scope) {
+  scope.scheduler.reactor().inbox().check_thread("create_task");
   if (scope.ended) {
     throw InvalidStateError("create_task: scope '" + scope.name +
                             "' has ended; create tasks while it is open, or in an outer scope");
   }
-  if (scope.scheduler.reactor().inbox().on_owners_thread()) return;
-  throw InvalidStateError(
-      "create_task must be called on the loop's own thread: from other threads use "
-      "call_soon_threadsafe(...), and create the task there");
 }
 
 }  // namespace

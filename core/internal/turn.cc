@@ -76,7 +76,9 @@ void Turn::guest_turn(TimePoint due, TimePoint budget_end) {
   const std::uint64_t armed_before = reactor.timers().next_sequence();
   ++waits_;
   reactor.wait(TimePoint::min());
-  fire_deadlines(due, next_limit_);
+  const TimePoint fired = reactor.take_fired();
+  if (rooms_.options.clock == nullptr) due = std::max(due, fired);
+  fire_deadlines(due, next_limit_, budget_end);
   run_what_the_wait_brought(armed_before, budget_end);
 }
 
@@ -106,7 +108,7 @@ void Turn::run_what_the_wait_brought(std::uint64_t armed_before, TimePoint budge
   rooms_.tasks.set_stamp(now);
   rooms_.scheduler.learn_time(now);
   rooms_.scheduler.run_ready(budget_end);
-  take_posts();
+  take_posts(budget_end);
   // What is ready comes before timers that were armed in the same turn.
   next_limit_ = has_work() ? armed_before : reactor.timers().next_sequence();
   rooms_.scheduler.take_stop();  // there is no run to end but this one
@@ -114,7 +116,7 @@ void Turn::run_what_the_wait_brought(std::uint64_t armed_before, TimePoint budge
 
 // ---- Step 2: posts ------------------------------------------------------------------------------
 
-void Turn::take_posts() {
+void Turn::take_posts(TimePoint budget_end) {
   Scheduler& scheduler = rooms_.scheduler;
   Inbox& inbox = rooms_.reactor.inbox();
   if (rooms_.shared.stop_requested.exchange(false, std::memory_order_relaxed)) scheduler.stop();
@@ -139,7 +141,9 @@ void Turn::take_posts() {
         scheduler.stop();
       }
     }
-    if (scheduler.slice_has_ended()) return;
+    if (budget_end == TimePoint::max() ? scheduler.slice_has_ended() : Clock::now() >= budget_end) {
+      return;
+    }
   }
 }
 
@@ -220,14 +224,14 @@ bool Turn::only_background_is_left() const noexcept {
 
 // ---- Step 6: deadlines --------------------------------------------------------------------------
 
-void Turn::fire_deadlines(TimePoint due, std::uint64_t limit) {
+void Turn::fire_deadlines(TimePoint due, std::uint64_t limit, TimePoint budget_end) {
   Reactor& reactor = rooms_.reactor;
   Scheduler& scheduler = rooms_.scheduler;
   if (reactor.timers().empty()) return;
   for (bool again = true; again;) {
     again = false;
     try {
-      reactor.fire_due(due, limit, scheduler.stop_flag());
+      reactor.fire_due(due, limit, scheduler.stop_flag(), budget_end);
     } catch (...) {
       if (rooms_.failures.callback_failed(std::current_exception(), "a timer callback")) {
         scheduler.stop();

@@ -26,8 +26,8 @@ class Turn {
   }
 
   /// Makes one turn as a guest.  The host has just waited, so the turn begins with a look at the
-  /// descriptors; then come deadlines up to `due`, what is ready (until `budget_end` at most), and
-  /// posts.
+  /// descriptors; then come deadlines up to `due`, or up to that for which our timer has called the
+  /// host, what is ready, and posts.  Past `budget_end` each of them is left to the next turn.
   /// Throws: BackendError.
   void guest_turn(TimePoint due, TimePoint budget_end);
   /// Makes one turn in the same order for whoever steps the loop, who wants what the wait brought
@@ -58,11 +58,11 @@ class Turn {
 
  private:
   bool drive(bool (*finished)(void*), void* ask);
-  void take_posts();
+  void take_posts(TimePoint budget_end = TimePoint::max());
   void look();
   bool look_is_due(TimePoint now) noexcept;
   bool wait();
-  void fire_deadlines(TimePoint due, std::uint64_t limit);
+  void fire_deadlines(TimePoint due, std::uint64_t limit, TimePoint budget_end = TimePoint::max());
   void fire_what_came_due(std::uint64_t armed_before);
   void run_what_the_wait_brought(std::uint64_t armed_before, TimePoint budget_end);
 

@@ -10,6 +10,7 @@
 #include <asyncio/core/internal/cancelled_access.h>
 #include <asyncio/core/internal/delivery.h>
 #include <asyncio/core/internal/failures.h>
+#include <asyncio/core/internal/guest.h>
 #include <asyncio/core/internal/scheduler.h>
 
 namespace asyncio {
@@ -66,9 +67,12 @@ void back_off(TaskControl& self) {
   if (scheduler == nullptr || scheduler->current_task() == nullptr) {
     throw NotInTaskError(
         std::string{call} + " must be called from a task" +
-        (scheduler == nullptr
-             ? ", and no event loop is running: call it inside asyncio::run(...)"
-             : ": a loop callback cannot wait; start a task with create_task(...) and wait there"));
+        (scheduler != nullptr
+             ? ": a loop callback cannot wait; start a task with create_task(...) and wait there"
+         : Guest::is_there() ? ": a callback of the host's cannot wait; start a task with "
+                               "loop.create_task(...) and "
+                               "wait there"
+                             : ", and no event loop is running: call it inside asyncio::run(...)"));
   }
   const TaskControl& self = *scheduler->current_task();
   if (self.no_suspend != 0) {

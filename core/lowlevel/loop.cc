@@ -5,8 +5,11 @@
 
 #include <asyncio/core/detail/of_loop.h>
 #include <asyncio/core/errors.h>
+#include <asyncio/core/event_loop.h>
 #include <asyncio/core/internal/done_callback.h>
 #include <asyncio/core/internal/failures.h>
+#include <asyncio/core/internal/guest.h>
+#include <asyncio/core/internal/process/forks.h>
 #include <asyncio/core/internal/scheduler.h>
 #include <asyncio/core/internal/slots.h>
 
@@ -14,11 +17,23 @@ namespace asyncio {
 
 detail::Scheduler& detail::running_scheduler_or_throw(const char* call) {
   Scheduler* const scheduler = Scheduler::current();
-  if (scheduler == nullptr) {
-    throw NoRunningLoopError(std::string{call} +
-                             " needs a running event loop: call it inside asyncio::run(...)");
-  }
+  if (scheduler == nullptr) throw_no_running_loop(call);
   return *scheduler;
+}
+
+void detail::throw_no_running_loop(const char* call) {
+  throw NoRunningLoopError(
+      std::string{call} + " needs a running event loop: " +
+      (Guest::is_there()
+           ? "a callback of the host's uses the members of the guest's loop, as "
+             "loop.create_task(...), loop.call_later(...), loop.create_future<T>() and "
+             "loop.notify_closing(fd)"
+           : "call it inside asyncio::run(...), or use a member of a loop, as "
+             "loop.create_task(...)"));
+}
+
+const char* detail::where_tasks_start() noexcept {
+  return Guest::is_there() ? "loop.create_task(...)" : "asyncio::run(...) or create_task(...)";
 }
 
 detail::Scheduler* detail::running_scheduler_or_null() noexcept { return Scheduler::current(); }
@@ -50,6 +65,14 @@ LoopRef::LoopRef(const char* call)
     : scheduler_(&detail::running_scheduler_or_throw(call)),
       inbox_(&scheduler_->reactor().inbox()),
       epoch_(inbox_->epoch()) {}
+
+LoopRef::LoopRef(EventLoop& loop, const char* call)
+    : scheduler_(&loop.rooms().scheduler),
+      inbox_(&scheduler_->reactor().inbox()),
+      epoch_(inbox_->epoch()) {
+  inbox_->check_thread(call);
+  detail::check_fork(scheduler_->reactor(), call);
+}
 
 void LoopRef::check(const char* call, const char* what) const {
   inbox_->check_thread(call);

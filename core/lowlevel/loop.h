@@ -11,6 +11,10 @@
 #include <asyncio/core/time.h>
 #include <asyncio/core/unique_function.h>
 
+namespace asyncio {
+class EventLoop;
+}
+
 namespace asyncio::detail {
 
 class Inbox;
@@ -39,6 +43,10 @@ class ASYNCIO_API LoopRef {
   /// Refers to the loop that runs on this thread.  `call` names the caller.
   /// Throws: NoRunningLoopError.
   explicit LoopRef(const char* call);
+  /// Refers to `loop`.
+  /// Throws: InvalidStateError on a thread other than the loop's, and in a forked child before
+  /// after_fork().
+  LoopRef(EventLoop& loop, const char* call);
 
   /// Throws InvalidStateError on a thread other than the loop's, and ClosedError if the loop is
   /// gone.  `call` names the caller, and `what` the thing that belongs to the loop, such as

@@ -205,7 +205,8 @@ TEST_F(AwaitTest, S37_AwaitFromAPlainThreadIsAnError) {
   auto task = loop().create_task([] {});
   std::string message;
   std::thread{[&] { message = message_of<NotInTaskError>([&] { await(task); }); }}.join();
-  EXPECT_TRUE(contains(message, "asyncio::run(...)")) << message;
+  EXPECT_TRUE(contains(message, is_host_wanted() ? "loop.create_task(...)" : "asyncio::run(...)"))
+      << message;
   EXPECT_THROW(await(task), NotInTaskError) << "also on the loop's thread, outside a run";
   run([&] { await(task); });
   EXPECT_THROW(await(task), NotInTaskError) << "also when the task has ended";

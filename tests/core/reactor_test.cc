@@ -32,6 +32,8 @@ class ScriptedBackend final : public EventLoopInterface {
     std::map<int, Interest> ready;
     std::deque<std::function<void(ReadySink&)>> next_waits;  // instead of an answer
     std::map<int, int> refuse;                               // errno of watch(), by descriptor
+    std::map<int, int> refuse_both;  // likewise, but only of both directions at once
+    bool refused_is_lost = false;    // what was watched before is not watched any more then
     int fail_first_watches = 0;
     bool cannot_rebuild = false;
 
@@ -55,7 +57,11 @@ class ScriptedBackend final : public EventLoopInterface {
     if (any(wanted) && script_.fail_first_watches-- > 0) return ENOSPC;
     script_.asked.emplace_back(fd, wanted);
     if (const auto found = script_.refuse.find(fd); any(wanted) && found != script_.refuse.end()) {
-      return found->second;
+      return refusal(fd, found->second);
+    }
+    if (const auto found = script_.refuse_both.find(fd);
+        wanted == Interest::both && found != script_.refuse_both.end()) {
+      return refusal(fd, found->second);
     }
     if (any(wanted)) {
       script_.watched[fd] = wanted;
@@ -89,6 +95,11 @@ class ScriptedBackend final : public EventLoopInterface {
   void after_fork() override {
     if (script_.cannot_rebuild) throw BackendError("cannot rebuild");
     ++script_.rebuilt;
+  }
+
+  int refusal(int fd, int error) noexcept {
+    if (script_.refused_is_lost) script_.watched.erase(fd);
+    return error;
   }
 
   /// The loop's own wake-up descriptor is not the test's to declare.
@@ -311,6 +322,56 @@ TEST_F(ReactorTest, L16_AnErrorOfTheBackendIsAnFdErrorWithItsCodeAndLeavesNothin
     script.refuse.clear();
     script.ready[fd] = Interest::read;
     wait_readable(fd);  // it was not the descriptor's fault
+  });
+}
+
+TEST_F(ReactorTest, L16_ARefusedSecondDirectionLeavesTheFirstOneWatched) {
+  for (const bool is_lost : {false, true}) {
+    SCOPED_TRACE(is_lost ? "what was watched is lost" : "what was watched stays");
+    script.refused_is_lost = is_lost;
+    loop->run([&] {
+      auto reader = create_task([&] { wait_readable(fd); });
+      yield();
+      script.refuse_both[fd] = ENOMEM;
+      EXPECT_THROW(wait_writable(fd), FdError);
+      EXPECT_EQ(1u, loop->statistics().fd_waiters);
+      ASSERT_TRUE(script.watched.contains(fd));
+      EXPECT_EQ(Interest::read, script.watched[fd]);
+      script.ready[fd] = Interest::read;
+      await(reader);
+    });
+    script.ready.clear();
+    script.refuse_both.clear();
+  }
+}
+
+TEST_F(ReactorTest, L16_ADirectionThatARefusalLostIsAskedForUntilItIsWatched) {
+  loop->run([&] {
+    auto writer = create_task([&] { wait_writable(fd); });
+    yield();
+    script.refused_is_lost = true;
+    script.refuse[fd] = ENOMEM;
+    EXPECT_THROW(wait_readable(fd), FdError);
+    EXPECT_FALSE(script.watched.contains(fd));
+    script.refuse.clear();
+    script.ready[fd] = Interest::write;
+    await(writer);  // nothing but the loop could ask again
+  });
+}
+
+TEST_F(ReactorTest, L16_AnOwnersSecondDirectionThatIsRefusedLeavesTheFirstOneWatched) {
+  loop->run([&] {
+    lowlevel::OwnedDescriptor owned{::dup(fd), "the test"};
+    const int number = owned.fd();
+    auto reader = create_task(
+        [&] { owned.wait(lowlevel::enter("read"), lowlevel::Direction::read, "read"); });
+    yield();
+    script.refused_is_lost = true;
+    script.refuse_both[number] = ENOSPC;
+    EXPECT_THROW(owned.wait(lowlevel::enter("write"), lowlevel::Direction::write, "write"),
+                 FdError);
+    script.ready[number] = Interest::read;
+    await(reader);
   });
 }
 

@@ -73,6 +73,7 @@ TEST_F(TaskTest, CallbackMayCreateTasks) {
 
 TEST_F(TaskTest, CreateTaskOnALoopOfAnotherThreadIsRefused) {
   EventLoop& mine = loop();
+  run([] {});
   std::thread{[&] { EXPECT_THROW(mine.create_task([] {}), InvalidStateError); }}.join();
   EXPECT_EQ(0u, mine.statistics().tasks_alive);
 }

@@ -180,6 +180,7 @@ TEST_F(AnyLoopTest, AfterShutdownItIsQuietForGood) {
 }
 
 TEST_F(AnyLoopTest, AnotherThreadIsRefused) {
+  loop.process();  // from now on it is this thread's
   std::thread{[&] { EXPECT_THROW(loop.process(), InvalidStateError); }}.join();
 }
 

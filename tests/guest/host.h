@@ -28,6 +28,8 @@ class Host {
   virtual bool run() = 0;
   /// Does what is due, and blocks for nothing.
   virtual void look() = 0;
+  /// As a program that draws pictures does before each: does what is due, as long as anything is.
+  virtual void poll_once() = 0;
   /// Makes the current run() return.
   virtual void end_run() = 0;
 

@@ -22,6 +22,7 @@ class LibevHost final : public Host {
     return true;
   }
   void look() override { ev_run(loop_, EVRUN_NOWAIT); }
+  void poll_once() override { look(); }
   void end_run() override { ev_break(loop_, EVBREAK_ONE); }
 
   void after(Duration delay, std::function<void()> callback) override {

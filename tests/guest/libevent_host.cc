@@ -20,6 +20,7 @@ class LibeventHost final : public Host {
   }
   bool run() override { return event_base_dispatch(base_) >= 0; }
   void look() override { event_base_loop(base_, EVLOOP_NONBLOCK | EVLOOP_ONCE); }
+  void poll_once() override { event_base_loop(base_, EVLOOP_NONBLOCK); }
   void end_run() override { event_base_loopbreak(base_); }
 
   void after(Duration delay, std::function<void()> callback) override {

@@ -70,6 +70,46 @@ TEST(LibeventProgramTest, Pitfall6_BusyTasksLockOutNoEventOfLowPriority) {
   event_base_free(base);
 }
 
+TEST(LibeventProgramTest, Pitfall6_PrioritiesAddedAfterAttachAreFollowed) {
+  event_base* base = event_base_new();
+  {
+    EventLoop loop{attach(base)};
+    event_base_priority_init(base, 3);
+    Neighbours busy{loop};
+    for (const int priority : {2, 1, 0}) {
+      Tick tick{base, priority};
+      event_base_dispatch(base);
+      EXPECT_EQ(10, tick.calls()) << "of priority " << priority;
+    }
+    loop.shutdown();
+  }
+  event_base_free(base);
+}
+
+TEST(LibeventProgramTest, Pitfall6_PrioritiesTakenAwayAfterAttachAreNotAskedFor) {
+  event_base* base = event_base_new();
+  event_base_priority_init(base, 3);
+  {
+    EventLoop loop{attach(base)};
+    Neighbours busy{loop};
+    SocketPair pair;
+    bool got = false;
+    loop.create_task([&] {
+      wait_readable(pair.a());
+      got = true;
+    });
+    event_base_loop(base, EVLOOP_NONBLOCK | EVLOOP_ONCE);
+    ASSERT_EQ(0, event_base_priority_init(base, 1));  // with a descriptor, a time and work ahead
+    pair.write(1, "x");
+    Tick tick{base, 0};
+    event_base_dispatch(base);
+    EXPECT_EQ(10, tick.calls());
+    EXPECT_TRUE(got);
+    loop.shutdown();
+  }
+  event_base_free(base);
+}
+
 // ---- A base that is freed first -----------------------------------------------------------------
 
 class FreedBaseTest : public testing::Test {
@@ -129,7 +169,8 @@ class FreedBaseTest : public testing::Test {
       const Counted counted{*this};
       for (;;) yield();
     });
-    for (int i = 0; i < 3; ++i) look();
+    for (int i = 0; i < 1000 && started < 6; ++i) look();
+    look();
     EXPECT_EQ(0, unwound);
     EXPECT_EQ(6u, loop->statistics().tasks_alive);
   }
@@ -138,9 +179,9 @@ class FreedBaseTest : public testing::Test {
     EXPECT_EQ(0u, loop->statistics().tasks_alive);
   }
 
-  /// Counts that a task has been unwound.
+  /// Counts that a task has begun, and that it has been unwound.
   struct Counted {
-    explicit Counted(FreedBaseTest& owner) : test(owner) {}
+    explicit Counted(FreedBaseTest& owner) : test(owner) { ++test.started; }
     ~Counted() {
       ++test.unwound;
       test.a_task_was_unwound.release();
@@ -155,6 +196,7 @@ class FreedBaseTest : public testing::Test {
   SocketPair pair;
   SocketPair full;
   Event pressed;
+  int started = 0;
   int unwound = 0;
   std::counting_semaphore<> a_task_was_unwound{0};
   std::unique_ptr<EventLoop> loop = std::make_unique<EventLoop>(attach(base));

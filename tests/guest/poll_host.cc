@@ -21,7 +21,7 @@ class PollHost final : public Host {
     return attach_by_descriptor();
   }
   void take_in(EventLoop& loop, const AttachOptions& options) override {
-    guests_.push_back({&loop, options.budget});
+    guests_.push_back({&loop, options});
   }
   void let_go(EventLoop& loop) override {
     std::erase_if(guests_, [&](const Guest& guest) { return guest.loop == &loop; });
@@ -34,6 +34,7 @@ class PollHost final : public Host {
     return true;
   }
   void look() override { turn(false); }
+  void poll_once() override { look(); }
   void end_run() override { ended_ = true; }
 
   void after(Duration delay, std::function<void()> callback) override {
@@ -55,7 +56,7 @@ class PollHost final : public Host {
  private:
   struct Guest {
     EventLoop* loop;
-    Duration budget;
+    AttachOptions options;
   };
   struct Timer {
     TimePoint due;
@@ -68,6 +69,7 @@ class PollHost final : public Host {
 
   bool guests_are_alive() const {
     return std::any_of(guests_.begin(), guests_.end(), [](const Guest& guest) {
+      if (!guest.options.keeps_host_running) return false;
       const NativeHandle handle = guest.loop->native_handle();
       return handle.alive || handle.deadline == TimePoint::min();
     });
@@ -82,7 +84,7 @@ class PollHost final : public Host {
     ::poll(polled.data(), polled.size(), block ? timeout() : 0);
     const auto guests = guests_;
     for (std::size_t i = 0; i < guests.size(); ++i) {
-      if (polled[i].revents != 0) guests[i].loop->process(guests[i].budget);
+      if (polled[i].revents != 0) guests[i].loop->process(guests[i].options.budget);
     }
     for (std::size_t i = guests.size(); i < polled.size(); ++i) {
       if (polled[i].revents != 0) call_watch(polled[i].fd);

@@ -136,7 +136,7 @@ def check_file(name, text, public):
             yield f'"{header}": write <asyncio/MODULE/NAME.h>'
             continue
         if native(header):
-            host_header = re.fullmatch(r"backends/\w+\.h", name)
+            host_header = re.fullmatch(r"backends/(libev/|libevent/)?\w+\.h", name)
             if name in public and not host_header:
                 yield f"<{header}>: public headers stand on the standard library alone"
             elif module != "backends" and not header.startswith("boost/"):

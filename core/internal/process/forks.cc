@@ -11,6 +11,12 @@
 namespace asyncio::detail {
 
 void carry_on_in_child(const Rooms& rooms) {
+  Inbox& inbox = rooms.reactor.inbox();
+  if (rooms.reactor.forked()) {
+    inbox.claim();  // the thread of the parent's that had it is not here
+  } else {
+    inbox.check_thread("after_fork");
+  }
   rooms.reactor.after_fork();
   rooms.signals.after_fork();
   rooms.workers.after_fork();

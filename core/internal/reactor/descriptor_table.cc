@@ -108,17 +108,21 @@ void DescriptorTable::throw_busy(int fd, const lowlevel::Waiter& waiter, const c
                   "direction");
 }
 
-bool DescriptorTable::register_for(int fd, Interest wanted, const char* call) {
+bool DescriptorTable::register_for(int fd, Interest before, Interest added, const char* call) {
+  const Interest wanted = before | added;
   const int error = watch(fd, wanted);
-  if (error != 0 && error != EPERM) {
-    backend_.watch(fd, Interest::none);
-    forget(fd);
-    throw FdError(fd_text(call, fd) + ": " + refusal_text(error), error);
-  }
+  forget(fd);
+  if (error == 0) entry_of(fd).registered = wanted;
+  if (error == 0 || error == EPERM) return error == 0;
+  keep_watching_for_waiters(fd);
+  throw FdError(fd_text(call, fd) + ": " + refusal_text(error), error);
+}
+
+// A backend that changes a registration by taking it out first has nothing left when that fails.
+void DescriptorTable::keep_watching_for_waiters(int fd) {
   Entry& entry = entry_of(fd);
-  entry.registered = error == 0 ? wanted : Interest::none;
-  entry.unclaimed = 0;
-  return error == 0;
+  entry.registered = entry.waited_for();
+  if (watch(fd, entry.registered) != 0) trust(fd);  // asked again before each wait
 }
 
 bool DescriptorTable::look_afresh(const TaskControl& self, int fd, Direction direction,
@@ -149,7 +153,7 @@ bool DescriptorTable::look_afresh(const TaskControl& self, int fd, Direction dir
     const Interest before = same_file ? entry.registered : Interest::none;
     entry.device = info.st_dev;
     entry.inode = info.st_ino;
-    if (!register_for(fd, before | wanted, call)) return false;
+    if (!register_for(fd, before, wanted, call)) return false;
   }
   entry.last_task[slot] = self.id;
   return true;
@@ -204,7 +208,7 @@ Wake DescriptorTable::wait_as_owner(lowlevel::CurrentTask self, int fd, Directio
   const Interest wanted = interest_of(direction);
   if (!any(entry.registered & wanted)) [[unlikely]] {
     entry.last_task[slot] = 0;  // nobody who waits by number may rely on it
-    if (!register_for(fd, entry.registered | wanted, call)) {
+    if (!register_for(fd, entry.registered, wanted, call)) {
       self.yield();
       return Wake::completed;
     }
@@ -319,13 +323,7 @@ void DescriptorTable::drop_unclaimed() noexcept {
     if (!any(entry.registered)) continue;
     if (++entry.unclaimed < 2) continue;
     entry.unclaimed = 0;
-    Interest keep = Interest::none;
-    for (const Direction direction : {Direction::read, Direction::write}) {
-      if (entry.waiter[static_cast<int>(direction)] != nullptr) {
-        keep = keep | interest_of(direction);
-      }
-    }
-    unregister(fd, entry.registered & ~keep);
+    unregister(fd, entry.registered & ~entry.waited_for());
   }
   unclaimed_.clear();
 }
@@ -365,6 +363,15 @@ void DescriptorTable::unregister_all() noexcept {
   }
 }
 
+void DescriptorTable::register_anew() noexcept {
+  note_rebuild();
+  for (std::size_t i = 0; i < entries_.size(); ++i) {
+    const int fd = static_cast<int>(i);
+    if (!any(entries_[i].registered) || watch(fd, entries_[i].registered) == 0) continue;
+    trust(fd);  // until it is found closed: a cancel that comes before ends the wait first
+  }
+}
+
 void DescriptorTable::rebuild() noexcept {
   note_rebuild();
   try {
@@ -388,7 +395,7 @@ bool DescriptorTable::still_stands(const Entry& entry, const struct stat& info) 
 bool DescriptorTable::verify(int fd) noexcept {
   Entry& entry = entry_of(fd);
   entry.unverified = false;
-  if (entry.waiter[0] == nullptr && entry.waiter[1] == nullptr) return true;
+  if (!any(entry.waited_for())) return true;
   struct stat info {};
   const bool open = ::fstat(fd, &info) == 0;
   if (open && still_stands(entry, info)) return true;

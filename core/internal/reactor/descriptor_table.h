@@ -29,7 +29,7 @@ constexpr Interest interest_of(Direction direction) noexcept {
 
 class DescriptorTable {
  public:
-  explicit DescriptorTable(Backend backend) noexcept : backend_(backend) {}
+  explicit DescriptorTable(Backend& backend) noexcept : backend_(backend) {}
   DescriptorTable(const DescriptorTable&) = delete;
   DescriptorTable& operator=(const DescriptorTable&) = delete;
 
@@ -62,6 +62,8 @@ class DescriptorTable {
   void rebuild() noexcept;
   /// Takes note that it has been made anew.
   void note_rebuild() noexcept { ++rebuilds_; }
+  /// To be called when something else waits in the backend's place: registers everything there.
+  void register_anew() noexcept;
   /// For a guest in which nobody waits: registrations kept for the next wait must not keep the
   /// host's loop alive.
   void unregister_all() noexcept;
@@ -81,6 +83,11 @@ class DescriptorTable {
   struct alignas(64) Entry {
     bool is_of(const struct stat& file) const noexcept {
       return device == file.st_dev && inode == file.st_ino;
+    }
+    /// The directions in which tasks wait.
+    Interest waited_for() const noexcept {
+      return (waiter[0] != nullptr ? Interest::read : Interest::none) |
+             (waiter[1] != nullptr ? Interest::write : Interest::none);
     }
     FdWaiter* waiter[2] = {nullptr, nullptr};
     std::uint64_t last_task[2] = {0, 0};  ///< who waited last; another task means a fresh look
@@ -118,8 +125,12 @@ class DescriptorTable {
                                       const char* call);
   /// Looks at what the number stands for now, and registers it if need be.
   bool look_afresh(const TaskControl& self, int fd, Direction direction, const char* call);
-  /// Registers it for exactly `wanted`.  Returns false if the descriptor is always ready.
-  bool register_for(int fd, Interest wanted, const char* call);
+  /// Registers it for what it was registered for `before` and what is `added`.  Returns false if
+  /// the descriptor is always ready.
+  /// Throws: FdError if the kernel refuses; those who wait already go on waiting then.
+  bool register_for(int fd, Interest before, Interest added, const char* call);
+  /// After a refusal: registers it for exactly those who wait.
+  void keep_watching_for_waiters(int fd);
   /// Parks the task, with the registration in place.
   lowlevel::Wake park(lowlevel::CurrentTask self, FdWaiter& waiter, const TimePoint* deadline,
                       const char* call);
@@ -139,7 +150,7 @@ class DescriptorTable {
   bool verify(int fd) noexcept;
   void sweep(TimePoint now) noexcept;
 
-  Backend backend_;
+  Backend& backend_;
   std::vector<Entry> entries_;
   std::size_t waiters_ = 0;
   std::vector<Report> reported_;            ///< ready in this wait, nobody woken yet

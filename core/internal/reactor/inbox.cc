@@ -6,6 +6,7 @@
 #include <string>
 
 #include <sys/eventfd.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <asyncio/core/detail/fork_mutex.h>
@@ -27,7 +28,19 @@ int make_eventfd() {
   return fd;
 }
 
+bool has_ended(::pid_t thread) noexcept {
+  const int saved = errno;
+  constexpr int no_signal = 0;
+  const bool ended = ::syscall(SYS_tgkill, ::getpid(), thread, no_signal) != 0 && errno == ESRCH;
+  errno = saved;
+  return ended;
+}
+
 }  // namespace
+
+constinit thread_local ::pid_t known_thread_number = 0;
+
+void forget_thread_number() noexcept { known_thread_number = 0; }
 
 Post* Inbox::closed_mark() noexcept {
   constinit static Post mark{nullptr};
@@ -51,10 +64,18 @@ Inbox& Inbox::open() {
   return *inbox;
 }
 
-void Inbox::refuse_thread(const char* call) {
-  throw InvalidStateError(
-      std::string{call} +
-      " must be called on the loop's own thread: from other threads use call_soon_threadsafe(...)");
+void Inbox::learn_thread_number() noexcept {
+  known_thread_number = static_cast<::pid_t>(::syscall(SYS_gettid));
+}
+
+void Inbox::adopt_or_refuse(const char* call) {
+  ::pid_t owner = owner_.load(std::memory_order_relaxed);
+  const bool is_free = lent_.exchange(false, std::memory_order_relaxed) || has_ended(owner);
+  if (is_free && owner_.compare_exchange_strong(owner, thread_number())) return;
+  throw InvalidStateError(std::string{call} +
+                          " must be called on the loop's own thread: from other threads, have the "
+                          "loop call it with call_soon_threadsafe(...) of a LoopHandle, which "
+                          "handle() gives");
 }
 
 void Inbox::refuse() noexcept {
@@ -101,11 +122,15 @@ void Inbox::wake() noexcept {
   writers_.fetch_add(1);
   if (sleeping_.exchange(false)) {
     const int saved = errno;  // a signal handler must not disturb it
-    const std::uint64_t one = 1;
-    [[maybe_unused]] const auto written = ::write(wake_fd_, &one, sizeof one);
+    ring();
     errno = saved;
   }
   writers_.fetch_sub(1);
+}
+
+void Inbox::ring() noexcept {
+  const std::uint64_t one = 1;
+  [[maybe_unused]] const auto written = ::write(wake_fd_, &one, sizeof one);
 }
 
 Post* Inbox::take_all() noexcept {

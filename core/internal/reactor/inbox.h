@@ -4,11 +4,17 @@
 #include <atomic>
 #include <cstdint>
 
-#include <pthread.h>
+#include <sys/types.h>
 
 namespace asyncio::detail {
 
 class Scheduler;
+
+/// The kernel's number of the calling thread, or 0 until it is asked for.  Unlike a pthread_t, it
+/// can be asked whether the thread still lives.
+[[gnu::tls_model("initial-exec")]] extern constinit thread_local ::pid_t known_thread_number;
+/// To be called in the child of a fork, where the one thread has another number.
+void forget_thread_number() noexcept;
 
 /// One thing left for a loop.  `run` is called once, and frees it: on the loop's thread with the
 /// loop's scheduler, or with null if the loop closes first.
@@ -45,15 +51,21 @@ class Inbox {
 
   /// Does this thread run the loop that owns this inbox?  Threads: any, at any time.
   bool on_owners_thread() const noexcept {
-    return ::pthread_equal(owner_.load(std::memory_order_relaxed), ::pthread_self()) != 0;
+    return owner_.load(std::memory_order_relaxed) == thread_number();
   }
-  /// Throws InvalidStateError if it does not.  `call` names the caller.
-  void check_thread(const char* call) const {
+  /// Throws InvalidStateError if it does not.  `call` names the caller.  A loop whose thread has
+  /// ended, or that is lent, becomes the calling thread's instead.
+  void check_thread(const char* call) {
     if (!on_owners_thread()) [[unlikely]]
-      refuse_thread(call);
+      adopt_or_refuse(call);
   }
   /// Makes the calling thread the owner's.
-  void claim() noexcept { owner_.store(::pthread_self(), std::memory_order_relaxed); }
+  void claim() noexcept {
+    owner_.store(thread_number(), std::memory_order_relaxed);
+    lent_.store(false, std::memory_order_relaxed);
+  }
+  /// Lets the next thread that calls take the loop over: the one that made it only sets it up.
+  void lend() noexcept { lent_.store(true, std::memory_order_relaxed); }
 
   // The loop's side.
   bool has_posts() const noexcept { return head_.load(std::memory_order_relaxed) != nullptr; }
@@ -72,6 +84,8 @@ class Inbox {
   /// Is the loop that had epoch() when it took this object still there?
   /// Threads: the one that closes it.
   bool is_open(std::uint64_t epoch) const noexcept { return epoch == this->epoch(); }
+  /// Makes wake_fd() readable, whether the loop sleeps or not.
+  void ring() noexcept;
   /// Empties the eventfd.  Returns false if it was empty.
   bool drain() noexcept;
   /// Takes note that somebody else has closed the eventfd: its number may stand for another file.
@@ -84,7 +98,13 @@ class Inbox {
  private:
   /// Sees to it that no thread uses the eventfd, nor will before the next sleep.
   void wait_for_writers() noexcept;
-  [[noreturn]] static void refuse_thread(const char* call);
+  static ::pid_t thread_number() noexcept {
+    if (known_thread_number == 0) [[unlikely]]
+      learn_thread_number();
+    return known_thread_number;
+  }
+  static void learn_thread_number() noexcept;
+  void adopt_or_refuse(const char* call);
   static Post* closed_mark() noexcept;
 
   std::atomic<Post*> head_{nullptr};
@@ -92,7 +112,8 @@ class Inbox {
   std::atomic<bool> wake_requested_{false};
   std::atomic<bool> signalled_{false};
   std::atomic<int> writers_{0};
-  std::atomic<pthread_t> owner_{};
+  std::atomic<::pid_t> owner_{0};
+  std::atomic<bool> lent_{false};
   int wake_fd_ = -1;
   std::atomic<std::uint64_t> epoch_{1};  // incremented on close: a former owner sees that at once
   Inbox* next_idle_ = nullptr;

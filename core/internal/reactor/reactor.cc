@@ -20,8 +20,10 @@ namespace {
 constexpr unsigned most_empty_wakeups = 64;
 
 // From the start of the program on, and not from the first loop: then a fork could come in between.
-[[maybe_unused]] const int forks_count =
-    ::pthread_atfork(nullptr, nullptr, [] { forks.fetch_add(1, std::memory_order_relaxed); });
+[[maybe_unused]] const int forks_count = ::pthread_atfork(nullptr, nullptr, [] {
+  forks.fetch_add(1, std::memory_order_relaxed);
+  forget_thread_number();
+});
 
 }  // namespace
 
@@ -33,7 +35,8 @@ Reactor::Reactor(EventLoopInterface& interface)
       descriptors_(backend_),
       inbox_(&Inbox::open()),
       guest_(backend_.is_guest()),
-      generation_(forks.load(std::memory_order_relaxed)) {
+      generation_(forks.load(std::memory_order_relaxed)),
+      process_(::getpid()) {
   ::fstat(inbox_->wake_fd(), &wake_file_);
 }
 
@@ -72,12 +75,26 @@ void Reactor::start() {
   watch_own(timerfd_, "timerfd");
 }
 
+void Reactor::set_resting(bool resting) noexcept {
+  resting_ = resting;
+  const Interest wanted = resting ? Interest::none : Interest::read;
+  backend_.watch(inbox_->wake_fd(), wanted);
+  backend_.watch(timerfd_, wanted);
+}
+
+// A host that watches one descriptor is called by what shows there, and else by our wake-up fd.
+void Reactor::work_arrived() noexcept {
+  if (!is_by_descriptor()) {
+    backend_.keep_host(true);  // until it is known what the work is
+    return backend_.work_arrived();
+  }
+  if (resting_) set_resting(false);
+  inbox_->ring();
+}
+
 void Reactor::rest(bool alive, TimePoint until) {
   if (resting_ == alive) {
-    resting_ = !alive;
-    const Interest wanted = alive ? Interest::read : Interest::none;
-    backend_.watch(inbox_->wake_fd(), wanted);
-    backend_.watch(timerfd_, wanted);
+    set_resting(!alive);
     if (!alive) descriptors_.unregister_all();
   }
   if (!alive) return;
@@ -87,12 +104,10 @@ void Reactor::rest(bool alive, TimePoint until) {
 
 void Reactor::detach() noexcept {
   guest_ = false;
-  rebuilt();
-  if (std::exchange(resting_, false)) {
-    backend_.watch(inbox_->wake_fd(), Interest::read);
-    backend_.watch(timerfd_, Interest::read);
-  }
+  resting_ = false;
   backend_.detach();
+  backend_.watch(inbox_->wake_fd(), Interest::read);
+  descriptors_.register_anew();
 }
 
 // The one that wakes us stands for all: who closes it has not looked whose it was.
@@ -132,6 +147,7 @@ void Reactor::renew() {
   rebuilt();
   backend_.rebuild();  // first: until then every change would reach the parent's kernel object
   generation_ = forks.load(std::memory_order_relaxed);
+  process_ = ::getpid();
   if (inbox_->wake_fd() >= 0) backend_.watch(inbox_->wake_fd(), Interest::none);
   inbox_->renew();
   const bool was_started = std::exchange(started_, false);
@@ -142,11 +158,13 @@ void Reactor::renew() {
     timerfd_deadline_ = TimePoint::max();
   }
   if (was_started) start();
+  resting_ = false;
+  if (is_by_descriptor()) inbox_->ring();  // the old one may have been rung
 }
 
 // ---- Time ---------------------------------------------------------------------------------------
 
-void Reactor::fire_due(TimePoint now, std::uint64_t limit, const bool& stop) {
+void Reactor::fire_due(TimePoint now, std::uint64_t limit, const bool& stop, TimePoint budget_end) {
   struct BringBack {
     TimerQueue& timers;
     ~BringBack() { timers.bring_back(); }
@@ -160,6 +178,7 @@ void Reactor::fire_due(TimePoint now, std::uint64_t limit, const bool& stop) {
     timers_.disarm(node);
     timers_.prefetch_next();
     node.fire(node);
+    if (budget_end != TimePoint::max() && Clock::now() >= budget_end) break;
   }
 }
 
@@ -189,7 +208,7 @@ void Reactor::wait(TimePoint until) {
     settle_reports();
     return;
   }
-  const bool by_timerfd = may_block && timerfd_ >= 0 && until != TimePoint::max();
+  const bool by_timerfd = may_block && !backend_.is_exact() && until != TimePoint::max();
   if (by_timerfd) arm_timerfd(until);
   reports_ = 0;
   wait_in_backend(by_timerfd ? TimePoint::max() : may_block ? until : TimePoint::min());
@@ -203,6 +222,8 @@ void Reactor::wait(TimePoint until) {
   }
   settle_reports();
 }
+
+bool Reactor::in_another_process() const noexcept { return forked() || ::getpid() != process_; }
 
 void Reactor::wait_in_backend(TimePoint until) {
   try {
@@ -224,6 +245,10 @@ void Reactor::stop_for_lost_descriptors() {
 void Reactor::ready(int fd, Interest directions) noexcept {
   ++reports_;
   tell_of_work();
+  if (forked()) {  // a host runs in there: what it reads of the parent's, the parent would miss
+    backend_.watch(fd, Interest::none);
+    return;
+  }
   if (fd == inbox_->wake_fd()) {
     zombie_seen_ = !inbox_->drain() || zombie_seen_;
     return;
@@ -233,6 +258,7 @@ void Reactor::ready(int fd, Interest directions) noexcept {
     if (::read(timerfd_, &expirations, sizeof expirations) < 0) {
       zombie_seen_ = true;
     } else {
+      fired_ = std::max(fired_, timerfd_deadline_);
       timerfd_deadline_ = TimePoint::max();
     }
     return;

@@ -5,8 +5,10 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <utility>
 
 #include <sys/stat.h>
+#include <sys/types.h>
 
 #include <asyncio/core/event_loop_interface.h>
 #include <asyncio/core/internal/reactor/backend.h>
@@ -63,9 +65,11 @@ class Reactor final : private ReadySink {
   CallbackTimers& callbacks() noexcept { return callbacks_; }
 
   /// Fires, in order, the timers that are due at `now` and were armed before sequence number
-  /// `limit`, until `stop` is true, which a callback may bring about.
+  /// `limit`, until `stop` is true, which a callback may bring about, or `budget_end` has come,
+  /// which is real time.
   /// Throws: what a callback threw; the rest fires in the next call.
-  void fire_due(TimePoint now, std::uint64_t limit, const bool& stop);
+  void fire_due(TimePoint now, std::uint64_t limit, const bool& stop,
+                TimePoint budget_end = TimePoint::max());
 
   // ---- Waiting ----------------------------------------------------------------------------------
   /// Registers the reactor's own descriptors, once.  An EventLoop does so when it is made.
@@ -101,16 +105,25 @@ class Reactor final : private ReadySink {
   /// Makes new kernel objects, in the child of a fork.
   void after_fork();
   bool forked() const noexcept { return generation_ != forks.load(std::memory_order_relaxed); }
+  /// As forked(), but true also in a child of which no handler of fork() was told, as one made by
+  /// _Fork() or clone().  Cost: a system call.
+  bool in_another_process() const noexcept;
 
   // ---- As a guest -------------------------------------------------------------------------------
   /// Is the reactor a guest in a host's loop?
   bool guest() const noexcept { return guest_; }
-  void work_arrived() noexcept { backend_.work_arrived(); }
+  /// Makes the host come by soon.
+  void work_arrived() noexcept;
+  /// Says whether the host's run has to go on for our sake.  work_arrived() makes it so.
+  void keep_host(bool wanted) noexcept { backend_.keep_host(wanted); }
   int native_fd() const noexcept { return backend_.native_fd(); }
   /// The latest time at which our timer calls the host.
   TimePoint called_at() const noexcept {
     return guest_ && !resting_ ? timerfd_deadline_ : TimePoint::max();
   }
+  /// The latest deadline for which our timer has called the host since the last call.  What was
+  /// ready before it has been reported, too: the kernel reports in the order of becoming ready.
+  TimePoint take_fired() noexcept { return std::exchange(fired_, TimePoint::min()); }
   /// Ends a call of process().  Makes the host come back at `until` at the latest or, with nothing
   /// `alive`, takes our descriptors out of its loop so that it may end.
   void rest(bool alive, TimePoint until);
@@ -123,6 +136,8 @@ class Reactor final : private ReadySink {
   void rebuilt() noexcept override { descriptors_.note_rebuild(); }
 
   void watch_own(int fd, const char* what);
+  bool is_by_descriptor() const noexcept { return guest_ && backend_.native_fd() >= 0; }
+  void set_resting(bool resting) noexcept;
   void arm_timerfd(TimePoint deadline);
   /// Makes new kernel objects.
   void renew();
@@ -141,6 +156,7 @@ class Reactor final : private ReadySink {
   struct stat wake_file_ {};  ///< what the number of its descriptor stood for when it was made
   int timerfd_ = -1;
   TimePoint timerfd_deadline_ = TimePoint::max();  ///< what it is set to; may be too early
+  TimePoint fired_ = TimePoint::min();             ///< see take_fired()
   bool started_ = false;
   bool guest_;
   bool resting_ = false;  ///< our descriptors are not watched: nothing could come from them
@@ -151,6 +167,7 @@ class Reactor final : private ReadySink {
   unsigned reports_ = 0;        ///< what the backend has reported in this wait
   unsigned empty_wakeups_ = 0;  ///< waits in a row that ended early and reported nothing
   std::uint64_t generation_;
+  ::pid_t process_;
 };
 
 }  // namespace asyncio::detail
