@@ -151,8 +151,8 @@ class Pool : public AsyncResource {
 
   /// As close(PoolOptions::drain_timeout).
   void close() override { core_->close(core_->options().drain_timeout); }
-  /// Lends no more; tasks that wait get ClosedError; dials are cancelled.  Waits for what is lent to
-  /// come back, for at most `drain`, and for goodbyes.  What comes back later is destroyed then.
+  /// Lends no more; tasks that wait get ClosedError; dials are cancelled.  Waits for what is lent
+  /// to come back, for at most `drain`, and for goodbyes.  What comes back later is let go then.
   /// Returns whether everything had come back.
   /// Suspends: always.
   /// Cancels: Cancelled; the pool is closed all the same.

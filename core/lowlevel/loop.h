@@ -76,8 +76,8 @@ class ASYNCIO_API LoopRef {
 /// Throws: NoRunningLoopError.  `call` names the caller.
 ASYNCIO_API TimePoint now(const char* call);
 
-/// How many forks lie between the start of the program and this process.  An object that must not be
-/// used in a child, such as a connection to a server, notes it and compares.
+/// How many forks lie between the start of the program and this process.  An object that must not
+/// be used in a child, such as a connection to a server, notes it and compares.
 /// Threads: any.
 /// Cost: a load.
 ASYNCIO_API std::uint64_t fork_count() noexcept;

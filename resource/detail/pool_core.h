@@ -63,10 +63,10 @@ struct ASYNCIO_API PoolDriver {
 
 /// The slots of a pool and the tasks that wait for one.
 ///
-/// Whatever changes what is there ends with supply(), which starts as many dials and pings as waiters
-/// need and limits allow.  A slot that has become free goes through offer(): to the first waiter,
-/// or else to the idle ones.  User code (a look, a destructor, a callback of a group) runs only
-/// when everything is consistent, for it may come back here.
+/// Whatever changes what is there ends with supply(), which starts as many dials and pings as
+/// waiters need and limits allow.  A slot that has become free goes through offer(): to the first
+/// waiter, or else to the idle ones.  User code (a look, a destructor, a callback of a group) runs
+/// only when everything is consistent, for it may come back here.
 class ASYNCIO_API PoolCore final : public std::enable_shared_from_this<PoolCore> {
  public:
   static std::shared_ptr<PoolCore> make(std::unique_ptr<PoolDriver> driver,

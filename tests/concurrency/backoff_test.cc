@@ -11,9 +11,9 @@ namespace {
 
 using namespace std::chrono_literals;
 
-class BackoffTest : public LoopTest {};
+class BackoffOfATaskTest : public LoopTest {};
 
-TEST_F(BackoffTest, TheCeilingGrowsUpToTheMost) {
+TEST(BackoffTest, TheCeilingGrowsUpToTheMost) {
   Backoff backoff{{.first = 10ms, .most = 50ms, .factor = 2}};
   for (const Duration ceiling : {10ms, 20ms, 40ms, 50ms, 50ms}) {
     EXPECT_EQ(ceiling, backoff.ceiling());
@@ -27,7 +27,7 @@ TEST_F(BackoffTest, TheCeilingGrowsUpToTheMost) {
   EXPECT_EQ(10ms, backoff.ceiling());
 }
 
-TEST_F(BackoffTest, DelaysAreSpreadOverAllThatIsAllowed) {
+TEST(BackoffTest, DelaysAreSpreadOverAllThatIsAllowed) {
   Backoff backoff{{.first = 1s, .most = 1s, .seed = 7}};
   int low = 0;
   for (int i = 0; i < 1000; ++i) low += backoff.next() < 500ms ? 1 : 0;
@@ -35,7 +35,7 @@ TEST_F(BackoffTest, DelaysAreSpreadOverAllThatIsAllowed) {
   EXPECT_GT(600, low);
 }
 
-TEST_F(BackoffTest, ASeedRepeatsThemAndNoSeedDoesNot) {
+TEST(BackoffTest, ASeedRepeatsThemAndNoSeedDoesNot) {
   Backoff one{{.seed = 1}};
   Backoff same{{.seed = 1}};
   Backoff other{{.seed = 2}};
@@ -46,14 +46,14 @@ TEST_F(BackoffTest, ASeedRepeatsThemAndNoSeedDoesNot) {
   EXPECT_LT(1u, first.size());
 }
 
-TEST_F(BackoffTest, AHugeFactorDoesNotOverflow) {
+TEST(BackoffTest, AHugeFactorDoesNotOverflow) {
   Backoff backoff{{.first = 1ms, .most = Duration::max(), .factor = 1e300}};
   backoff.next();
   EXPECT_EQ(Duration::max(), backoff.ceiling());
   EXPECT_LE(Duration::zero(), backoff.next());
 }
 
-TEST_F(BackoffTest, WaitSleepsThatLong) {
+TEST_F(BackoffOfATaskTest, WaitSleepsThatLong) {
   run([this] {
     Backoff backoff{{.first = 1s, .most = 1s, .seed = 3}};
     Backoff same{{.first = 1s, .most = 1s, .seed = 3}};
@@ -62,7 +62,7 @@ TEST_F(BackoffTest, WaitSleepsThatLong) {
   });
 }
 
-TEST_F(BackoffTest, WhatMakesNoSenseIsRefused) {
+TEST(BackoffTest, WhatMakesNoSenseIsRefused) {
   EXPECT_THROW(Backoff({.first = 0s}), std::invalid_argument);
   EXPECT_THROW(Backoff({.first = 2s, .most = 1s}), std::invalid_argument);
   EXPECT_THROW(Backoff({.factor = 0.5}), std::invalid_argument);
@@ -70,7 +70,7 @@ TEST_F(BackoffTest, WhatMakesNoSenseIsRefused) {
   EXPECT_THROW(RetryBudget({.reserve = 2, .most = 1}), std::invalid_argument);
 }
 
-TEST_F(BackoffTest, ABudgetAllowsAShareOfTheAttempts) {
+TEST(BackoffTest, ABudgetAllowsAShareOfTheAttempts) {
   RetryBudget budget{{.ratio = 0.1, .reserve = 3, .most = 50}};
   int retries = 0;
   for (int i = 0; i < 1000; ++i) {
@@ -82,7 +82,7 @@ TEST_F(BackoffTest, ABudgetAllowsAShareOfTheAttempts) {
   EXPECT_EQ(897u, budget.refused());
 }
 
-TEST_F(BackoffTest, ABudgetSavesUpNoMoreThanItsMost) {
+TEST(BackoffTest, ABudgetSavesUpNoMoreThanItsMost) {
   RetryBudget budget{{.ratio = 0.5, .reserve = 0, .most = 2}};
   EXPECT_FALSE(budget.try_retry());
   for (int i = 0; i < 100; ++i) budget.on_attempt();
