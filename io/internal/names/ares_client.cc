@@ -147,6 +147,7 @@ AresClient::AresClient(const ResolverOptions& options, const char* call)
                         ARES_OPT_FLAGS | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_LOOKUPS |
                             ARES_OPT_RESOLVCONF | ARES_OPT_SOCK_STATE_CB);
   if (status != ARES_SUCCESS) throw_ares_error(call, status);
+  ares_set_socket_functions(channel_, &ares_socket_calls(), nullptr);
   try {
     if (!options.servers.empty()) set_servers(channel_, options.servers);
     learn_search_list(options);
