@@ -27,7 +27,7 @@ namespace asyncio::detail {
 namespace {
 
 // Each is two queries, and the answers to all have to fit into the buffers of a socket.
-constexpr int most_lookups = 128;
+constexpr int most_lookups = 64;
 constexpr std::size_t longest_name = 253;
 
 constexpr lowlevel::WaitQueue::Kind answer_kind{"answer of a name server"};
