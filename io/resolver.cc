@@ -49,6 +49,7 @@ Resolver& detail::resolver_of_loop(const char* call) {
 }
 
 std::vector<IpAddress> resolve(std::string_view host, const ResolveOptions& options) {
+  lowlevel::current("resolve");
   Resolver& resolver =
       options.resolver != nullptr ? *options.resolver : detail::resolver_of_loop("resolve");
   return resolver.resolve(host, options.family);

@@ -55,7 +55,7 @@ struct ResolverOptions {
 /// A literal address is itself, and `localhost`, with whatever is below it, an address of this
 /// machine, without asking anybody.  An entry of the hosts file is all that there is about its
 /// name.  Otherwise both families are asked for at the same time.  Tasks that ask for the same name
-/// at the same time share one query; of different names up to 128 are asked for, and the next ones
+/// at the same time share one query; of different names up to 64 are asked for, and the next ones
 /// wait until it is their turn.
 ///
 /// Nothing of it works in the background: of the tasks that wait, one does the work for all.

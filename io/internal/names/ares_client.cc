@@ -27,7 +27,7 @@ namespace asyncio::detail {
 namespace {
 
 // Each is two queries, and the answers to all have to fit into the buffers of a socket.
-constexpr int most_lookups = 128;
+constexpr int most_lookups = 64;
 constexpr std::size_t longest_name = 253;
 
 constexpr lowlevel::WaitQueue::Kind answer_kind{"answer of a name server"};
@@ -147,6 +147,7 @@ AresClient::AresClient(const ResolverOptions& options, const char* call)
                         ARES_OPT_FLAGS | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_LOOKUPS |
                             ARES_OPT_RESOLVCONF | ARES_OPT_SOCK_STATE_CB);
   if (status != ARES_SUCCESS) throw_ares_error(call, status);
+  ares_set_socket_functions(channel_, &ares_socket_calls(), nullptr);
   try {
     if (!options.servers.empty()) set_servers(channel_, options.servers);
     learn_search_list(options);

@@ -5,7 +5,9 @@
 #include <chrono>
 #include <utility>
 
+#include <sys/socket.h>
 #include <sys/timerfd.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include <asyncio/io/internal/system_error.h>
@@ -18,7 +20,36 @@ int made(int fd, const char* call) {
   return fd;
 }
 
+/// A datagram that was refused is told of by the next call, whatever that is for.  If that is the
+/// send of another query, nobody would ever tell the first one.  So it is sent all the same, and
+/// its own refusal is then for all that are under way.
+ares_ssize_t send_query(ares_socket_t fd, const iovec* pieces, int count, void* /*data*/) {
+  msghdr message{};
+  message.msg_iov = const_cast<iovec*>(pieces);
+  message.msg_iovlen = static_cast<std::size_t>(count);
+  const ares_ssize_t sent = ::sendmsg(fd, &message, MSG_NOSIGNAL);
+  return sent < 0 && errno == ECONNREFUSED ? ::sendmsg(fd, &message, MSG_NOSIGNAL) : sent;
+}
+
 }  // namespace
+
+const ares_socket_functions& ares_socket_calls() noexcept {
+  static constexpr ares_socket_functions calls{
+      [](int family, int type, int protocol, void*) {
+        return ::socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol);
+      },
+      [](ares_socket_t fd, void*) { return ::close(fd); },
+      [](ares_socket_t fd, const sockaddr* to, ares_socklen_t size, void*) {
+        return ::connect(fd, to, size);
+      },
+      [](ares_socket_t fd, void* into, std::size_t size, int flags, sockaddr* from,
+         ares_socklen_t* from_size, void*) -> ares_ssize_t {
+        return ::recvfrom(fd, into, size, flags, from, from_size);
+      },
+      &send_query,
+  };
+  return calls;
+}
 
 AresSockets::AresSockets(const char* call)
     : set_(made(::epoll_create1(EPOLL_CLOEXEC), call), call),

@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdint>
 
+#include <ares.h>
 #include <sys/epoll.h>
 #include <sys/types.h>
 
@@ -13,6 +14,10 @@
 #include <asyncio/io/fd.h>
 
 namespace asyncio::detail {
+
+/// How c-ares is to call the kernel: without a signal for a broken connection, and so that no query
+/// gets the error of another.
+const ares_socket_functions& ares_socket_calls() noexcept;
 
 /// An epoll set of its own.  c-ares makes and closes sockets as it likes, so the loop is better
 /// told of none: it would have to trust numbers that stand for something else by then.
