@@ -175,7 +175,7 @@ TEST_F(CopyTest, N74_ATargetThatIsGoneIsAnErrorAndNoSignal) {
   run([] {
     TcpPair in = make_tcp_pair();
     TcpPair out = make_tcp_pair();
-    const std::string all(8 << 20, 'x');
+    const std::string all(64 << 20, 'x');  // more than the kernel has room for
     auto feeding = feed(in.client, all);
     auto copying = create_task([&] { copy(in.server, out.client); });
     settle();
@@ -191,7 +191,7 @@ TEST_F(CopyTest, N74_ASplicedPipeWithoutAReaderRaisesNoSignal) {
   run([] {
     TcpPair in = make_tcp_pair();
     auto [reader, writer] = make_pipe();
-    const std::string all(8 << 20, 'x');
+    const std::string all(64 << 20, 'x');  // more than the kernel has room for
     auto feeding = feed(in.client, all);
     auto copying = create_task([&, &writer = writer] { copy(in.server, writer); });
     settle();
