@@ -7,6 +7,7 @@
 #include <asyncio/io/bytes.h>
 #include <asyncio/io/command.h>
 #include <asyncio/io/copy.h>
+#include <asyncio/io/datagram.h>
 #include <asyncio/io/endpoint.h>
 #include <asyncio/io/errors.h>
 #include <asyncio/io/exit_status.h>
@@ -14,6 +15,8 @@
 #include <asyncio/io/fd.h>
 #include <asyncio/io/file.h>
 #include <asyncio/io/ip_address.h>
+#include <asyncio/io/keep_in_scope.h>
+#include <asyncio/io/passed_sockets.h>
 #include <asyncio/io/pipe.h>
 #include <asyncio/io/process.h>
 #include <asyncio/io/resolver.h>
@@ -26,5 +29,6 @@
 #include <asyncio/io/tcp_options.h>
 #include <asyncio/io/tcp_stream.h>
 #include <asyncio/io/udp.h>
+#include <asyncio/io/unix_datagram.h>
 #include <asyncio/io/unix_listener.h>
 #include <asyncio/io/unix_stream.h>

@@ -21,7 +21,8 @@ class Redirect {
   static constexpr Redirect null() noexcept { return Redirect{Kind::null}; }
   /// A new pipe, whose other end is Process::in(), out() or err().
   static constexpr Redirect pipe() noexcept { return Redirect{Kind::pipe}; }
-  /// An open descriptor of ours, which stays ours.
+  /// An open descriptor of ours, which stays ours.  It had better block, as programs expect of
+  /// theirs, and so be no end of make_pipe().
   static constexpr Redirect to(int fd) noexcept { return Redirect{Kind::descriptor, fd}; }
   /// For `err`: where `out` leads.
   static constexpr Redirect to_output() noexcept { return Redirect{Kind::output}; }

@@ -35,6 +35,7 @@ class Copy {
       detail::Channel* const source = from_.channel(Direction::read);
       if (source != nullptr && to_.channel(Direction::write) != nullptr) {
         copied_ += splice_.move(self, *source, to_, copy_call);
+        if (splice_.is_usable()) filled_ = false;  // no more is there, or not much
       }
     }
     return copied_;

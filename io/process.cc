@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cerrno>
+#include <stdexcept>
 #include <string>
 #include <utility>
 
@@ -42,7 +43,7 @@ Wire lay(Redirect redirect, bool child_reads) {
     case Redirect::Kind::usual:
     case Redirect::Kind::inherit:
     case Redirect::Kind::output:
-      return {};
+      return {Fd{}, Fd{}};
     case Redirect::Kind::null: {
       Fd null{::open("/dev/null", O_RDWR | O_CLOEXEC)};
       if (null.get() < 0) detail::throw_io_error("Process::spawn, /dev/null", -1);
@@ -84,7 +85,7 @@ End& piped(std::optional<End>& end, const char* call, const char* field) {
 }  // namespace
 
 Process Process::spawn(const Command& command) {
-  const lowlevel::CurrentTask self = lowlevel::enter(spawn_call);
+  lowlevel::CurrentTask self = lowlevel::enter(spawn_call);
   detail::reap_left_behind();
   if (command.in.kind() == Redirect::Kind::output || command.out.kind() == Redirect::Kind::output) {
     throw std::invalid_argument(std::string{spawn_call} +
@@ -100,13 +101,14 @@ Process Process::spawn(const Command& command) {
   if (out.ours.get() >= 0) our_out.emplace(end_of(out));
   if (err.ours.get() >= 0) our_err.emplace(end_of(err));
   const pid_t pid = detail::spawn_program(
-      self, command, {in.childs.get(), out.childs.get(), err.childs.get()}, spawn_call);
+      command, {in.childs.get(), out.childs.get(), err.childs.get()}, spawn_call);
   Fd pidfd = detail::open_pidfd(pid, spawn_call);
   Process process{std::make_shared<Child>(pid, pidfd.get(), command.own_group, spawn_call)};
   std::move(pidfd).release();
   process.in_ = std::move(our_in);
   process.out_ = std::move(our_out);
   process.err_ = std::move(our_err);
+  self.spend();
   return process;
 }
 

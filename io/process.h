@@ -28,7 +28,7 @@ class ASYNCIO_IO_API Process {
   ///
   /// It has those three descriptors and no other, no signal blocked, and SIGPIPE as by default;
   /// other signals that this process ignores, it ignores too.
-  /// Suspends: only while its file is open for writing, for about 100 ms.
+  /// Suspends: while its file is open for writing, for about 100 ms; and for others to run.
   /// Cancels: Cancelled; nothing was started.
   /// Throws: IoError, which names the program or the directory that was at fault;
   /// std::invalid_argument for texts with a NUL or no program; InvalidStateError if SIGCHLD is

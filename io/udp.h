@@ -6,24 +6,12 @@
 #include <utility>
 
 #include <asyncio/io/bytes.h>
+#include <asyncio/io/datagram.h>
 #include <asyncio/io/detail/socket.h>
 #include <asyncio/io/endpoint.h>
 #include <asyncio/io/export.h>
 
 namespace asyncio {
-
-/// What one datagram was.
-struct Received {
-  std::size_t size = 0;  ///< bytes that are in the buffer; a datagram may have none
-  Endpoint from = Endpoint::unnamed();
-  bool truncated = false;  ///< it was larger than the buffer, and the rest is lost
-};
-
-/// Where one of several datagrams goes, and what it was.
-struct DatagramSlot {
-  std::span<std::byte> into;
-  Received received = {};
-};
 
 /// Belongs to the loop it was made in.  One task at a time receives and one sends.
 /// Threads: the thread of its loop, except for the destructor and close().

@@ -2,12 +2,12 @@
 #pragma once
 
 #include <optional>
-#include <string>
 #include <utility>
 
 #include <sys/types.h>
 
 #include <asyncio/io/detail/socket.h>
+#include <asyncio/io/detail/unix_path.h>
 #include <asyncio/io/endpoint.h>
 #include <asyncio/io/export.h>
 #include <asyncio/io/unix_stream.h>
@@ -42,10 +42,6 @@ class ASYNCIO_IO_API UnixListener {
   /// accepts gets ClosedError.  Returns -1 if it is closed.
   int release() && noexcept;
 
-  UnixListener(UnixListener&& other) noexcept;
-  UnixListener& operator=(UnixListener&& other) noexcept;
-  ~UnixListener() { close(); }
-
   /// As TcpListener::accept().
   UnixStream accept();
   /// A connection that is waiting already, or nothing; also while a task is in accept().
@@ -68,9 +64,7 @@ class ASYNCIO_IO_API UnixListener {
   explicit UnixListener(detail::Socket socket) noexcept : socket_(std::move(socket)) {}
 
   detail::Socket socket_;
-  std::string path_;  ///< to be removed; empty: none
-  dev_t device_ = 0;  ///< of what it was when it was made
-  ino_t inode_ = 0;
+  detail::UnixPath path_;  ///< goes first, so that nobody finds it refuse
 };
 
 }  // namespace asyncio

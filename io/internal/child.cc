@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <cstdint>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -37,6 +38,7 @@ struct PidfdInfo {
   std::uint32_t ids[11] = {};
   std::int32_t status = 0;
 };
+static_assert(sizeof(PidfdInfo) == 64);
 constexpr unsigned long get_pidfd_info = _IOWR(0xFF, 11, PidfdInfo);
 constexpr unsigned int signal_process_group = 1 << 2;  // Linux 6.9
 

@@ -1,5 +1,6 @@
 // Children that nobody waits for any more.
 #include <cerrno>
+#include <exception>
 #include <memory>
 #include <mutex>
 #include <utility>
@@ -75,11 +76,15 @@ void reap_later(Fd pidfd, bool was_killed) noexcept {
     // In a callback, a task is the loop's and not of the scope that happens to be current.
     const lowlevel::LoopRef here{name};
     here.call_soon([leftover] {
-      get_event_loop().create_task([leftover] { leftover->wait(); },
-                                   TaskOptions{.name = name, .background = true});
+      try {
+        get_event_loop().create_task([leftover] { leftover->wait(); },
+                                     TaskOptions{.name = name, .background = true});
+      } catch (const std::exception&) {
+        // The loop is ending.
+      }
     });
   } catch (...) {
-    // Without a loop, or without memory for a task, its destructor does what can be done.
+    // Without a loop or without memory, as above, its destructor does what can be done.
   }
 }
 

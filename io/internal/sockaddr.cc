@@ -66,6 +66,7 @@ SocketAddress::SocketAddress(const Endpoint& endpoint, int family) noexcept {
 }
 
 Endpoint SocketAddress::endpoint() const {
+  if (size == 0) return Endpoint::unnamed();  // the kernel tells nothing of a sender without a name
   if (storage.ss_family == AF_UNIX) {
     return unix_endpoint(reinterpret_cast<const sockaddr_un&>(storage), size);
   }

@@ -150,8 +150,7 @@ void check_sigchld(const char* call) {
 
 }  // namespace
 
-pid_t spawn_program(lowlevel::CurrentTask self, const Command& command, const StandardFds& fds,
-                    const char* call) {
+pid_t spawn_program(const Command& command, const StandardFds& fds, const char* call) {
   check_command(command, call);
   check_sigchld(call);
   const FileActions actions{command, fds, call};

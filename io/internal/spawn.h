@@ -5,7 +5,6 @@
 
 #include <sys/types.h>
 
-#include <asyncio/core/lowlevel/checkpoint.h>
 #include <asyncio/io/command.h>
 #include <asyncio/io/fd.h>
 
@@ -16,9 +15,9 @@ using StandardFds = std::array<int, 3>;
 
 /// Starts the program with these descriptors, each of which is above 2, and no other.
 /// Returns its process id.
-/// Throws: IoError; std::invalid_argument; InvalidStateError.
-pid_t spawn_program(lowlevel::CurrentTask self, const Command& command, const StandardFds& fds,
-                    const char* call);
+/// Suspends: while the program's file is being written.
+/// Throws: IoError; std::invalid_argument; InvalidStateError; Cancelled, and nothing was started.
+pid_t spawn_program(const Command& command, const StandardFds& fds, const char* call);
 
 /// A descriptor that tells when the child ends.  Kills and reaps the child if there is none.
 /// Throws: IoError.

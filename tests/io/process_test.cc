@@ -229,6 +229,8 @@ TEST_F(ProcessTest, ItHasAGroupOfItsOwnUnlessTheCommandSaysOtherwise) {
   run([] {
     Process own = Process::spawn(sleeper());
     EXPECT_EQ(own.pid(), ::getpgid(own.pid()));
+    own.signal(SIGKILL);
+    EXPECT_EQ(SIGKILL, own.wait().signal());
     Command command = sleeper();
     command.own_group = false;
     Process ours = Process::spawn(command);
@@ -314,7 +316,7 @@ TEST_F(ProcessTest, AProgramThatIsStillBeingWrittenIsWaitedFor) {
 
 TEST_F(ProcessTest, N65_WaitReturnsAtItsEndAlthoughAGrandchildHoldsThePipe) {
   run([] {
-    Command command = shell("cat <&0 & exit 0");
+    Command command = shell("exec 3<&0; cat <&3 & exit 0");
     command.in = Redirect::pipe();
     command.out = Redirect::pipe();
     Process process = Process::spawn(command);
@@ -342,7 +344,7 @@ TEST_F(ProcessTest, N68_AStatusThatComesLaterThanItsNoticeIsWaitedFor) {
 
 TEST_F(ProcessTest, N70_AfterItsEndNobodyIsHitByItsSignals) {
   run([] {
-    Command command = shell("cat <&0 & exit 0");
+    Command command = shell("exec 3<&0; cat <&3 & exit 0");
     command.in = Redirect::pipe();
     command.out = Redirect::pipe();
     Process process = Process::spawn(command);
@@ -436,30 +438,26 @@ TEST_F(ProcessTest, OneMayBeDestroyedWhenItsLoopIsGone) {
 
 TEST_F(ProcessTest, DetachedItLivesOnAndIsReapedWhenItEnds) {
   run([] {
-    auto [from, to] = make_pipe();
-    auto [in, out] = make_pipe();
-    Process process = Process::spawn(
-        {.program = "cat", .in = Redirect::to(from.fd()), .out = Redirect::to(out.fd())});
-    from.close();
-    out.close();
+    Process process =
+        Process::spawn({.program = "cat", .in = Redirect::pipe(), .out = Redirect::pipe()});
+    PipeWriter to = std::move(process.in());
+    PipeReader from = std::move(process.out());
     const pid_t pid = process.pid();
     std::move(process).detach();
     to.write_all("on");
-    EXPECT_EQ("on", read_exactly(in, 2));
+    EXPECT_EQ("on", read_exactly(from, 2));
     to.close();
-    EXPECT_EQ("", read_to_end(in));
+    EXPECT_EQ("", read_to_end(from));
     expect_eventually([&] { return !is_child(pid); });
   });
 }
 
 TEST_F(ProcessTest, ADetachedOneThatOutlivesItsLoopIsReapedByTheNextStart) {
-  std::optional<PipeWriter> to;
   pid_t pid = -1;
   Fd held;
   run([&] {
-    auto [reader, writer] = make_pipe();
-    Process process = Process::spawn({.program = "cat", .in = Redirect::to(reader.fd())});
-    held = Fd{std::move(writer).release()};
+    Process process = Process::spawn({.program = "cat", .in = Redirect::pipe()});
+    held = Fd{std::move(process.in()).release()};
     pid = process.pid();
     std::move(process).detach();
     settle();
