@@ -94,9 +94,9 @@ class CallbackPlace {
       ": include the ev.h of the libev that the program runs before <asyncio/backends/libev.h>, or "
       "have the program watch a descriptor, with attach_by_descriptor()";
   if (ev_version_major() != EV_VERSION_MAJOR || ev_version_minor() < EV_VERSION_MINOR) {
-    throw BackendError("attach: the program runs another libev, " +
+    throw BackendError("attach: the program runs a libev other than its ev.h tells of, " +
                        std::to_string(ev_version_major()) + '.' +
-                       std::to_string(ev_version_minor()) + ", than its ev.h tells of" + advice);
+                       std::to_string(ev_version_minor()) + advice);
   }
   if (!is_one_copy()) {
     throw BackendError(

@@ -36,11 +36,12 @@ namespace {  // NOLINT(google-build-namespaces)
   }
   // Other major or minor versions lay their structures out differently.
   if ((event_get_version_number() ^ LIBEVENT_VERSION_NUMBER) >> 16 != 0) {
-    throw BackendError(std::string{"attach: the program runs another libevent, "} +
-                       event_get_version() +
-                       ", than its headers tell of, " LIBEVENT_VERSION
-                       ": compile with the headers of that one, or have the program watch a "
-                       "descriptor, with attach_by_descriptor()");
+    throw BackendError(
+        std::string{"attach: the program runs a libevent other than its headers tell of, "} +
+        event_get_version() +
+        " instead of " LIBEVENT_VERSION
+        ": compile with the headers of that one, or have the program watch a descriptor, with "
+        "attach_by_descriptor()");
   }
 }
 
