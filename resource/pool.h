@@ -146,6 +146,7 @@ class Pool : public AsyncResource {
     Lease<T> lease = acquire();
     return lease.operate(std::forward<F>(body));
   }
+
   PoolStats stats() const { return core_->stats(); }
   const std::string& name() const noexcept { return core_->options().name; }
 

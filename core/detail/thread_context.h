@@ -13,7 +13,7 @@ namespace asyncio::detail {
 /// While one is alive, its thread has this context, as a task has one.
 class ASYNCIO_API ThreadContext {
  public:
-  /// `id` is unique among tasks.
+  /// `unique_id` is unique among tasks.
   ThreadContext(std::shared_ptr<ContextBase> inherited, std::uint64_t unique_id) noexcept;
   ~ThreadContext();
   ThreadContext(const ThreadContext&) = delete;

@@ -239,7 +239,7 @@ void Scheduler::leave(const Fiber& ended) noexcept {
 }
 
 void Scheduler::look_at_budget(TaskControl& self) noexcept {
-  if (direct_ && slice_is_over()) {
+  if (slice_has_ended()) {
     self.first_look = TaskControl::whole_budget - 1;
   } else if (self.budget != 0) {
     const auto done = static_cast<std::uint8_t>(TaskControl::whole_budget - self.budget);

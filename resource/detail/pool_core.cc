@@ -124,14 +124,14 @@ std::unique_ptr<PoolSlot> PoolCore::acquire(const char* call) {
   throw_closed(call);
 }
 
-bool PoolCore::needs_ping(const PoolSlot& slot) const {
-  return driver_->can_ping && deadline_after(slot.idle_since, options_.ping_after) <= loop_.now();
+bool PoolCore::needs_ping(const PoolSlot& slot, TimePoint now) const {
+  return driver_->can_ping && deadline_after(slot.idle_since, options_.ping_after) <= now;
 }
 
-bool PoolCore::is_fit(PoolSlot& slot, DiscardReason& reason) {
+bool PoolCore::is_fit(PoolSlot& slot, TimePoint now, DiscardReason& reason) {
   if (slot.process != process_) {
     reason = DiscardReason::forked;
-  } else if (slot.retires_at <= loop_.now()) {
+  } else if (slot.retires_at <= now) {
     reason = DiscardReason::lifetime;
   } else {
     reason = DiscardReason::broken;
@@ -149,21 +149,22 @@ bool PoolCore::is_fit(PoolSlot& slot, DiscardReason& reason) {
 
 // Those behind the last one have been idle for longer.
 std::unique_ptr<PoolSlot> PoolCore::take_idle() {
-  while (!idle_.empty() && !needs_ping(*idle_.back())) {
+  const TimePoint now = loop_.now();
+  while (!idle_.empty() && !needs_ping(*idle_.back(), now)) {
     std::unique_ptr<PoolSlot> slot = std::move(idle_.back());
     idle_.pop_back();
     DiscardReason reason{};
-    if (is_fit(*slot, reason)) return slot;
+    if (is_fit(*slot, now, reason)) return slot;
     retire(std::move(slot), reason);
   }
   return nullptr;
 }
 
 void PoolCore::offer(std::unique_ptr<PoolSlot> slot) {
-  DiscardReason reason = DiscardReason::closing;
-  if (closed_ || !is_fit(*slot, reason)) return retire(std::move(slot), reason);
-  if (closed_) return retire(std::move(slot), DiscardReason::closing);  // by the look
   const TimePoint now = loop_.now();
+  DiscardReason reason = DiscardReason::closing;
+  if (closed_ || !is_fit(*slot, now, reason)) return retire(std::move(slot), reason);
+  if (closed_) return retire(std::move(slot), DiscardReason::closing);  // by the look
   if (lowlevel::WaitQueue::Place* const first = waiting_.front()) {
     auto& request = static_cast<Request&>(*first);
     request.slot = std::move(slot);

@@ -100,8 +100,8 @@ class ASYNCIO_API PoolCore final : public std::enable_shared_from_this<PoolCore>
 
   // ---- Lending
   std::unique_ptr<PoolSlot> take_idle();
-  bool needs_ping(const PoolSlot& slot) const;
-  bool is_fit(PoolSlot& slot, DiscardReason& reason);
+  bool needs_ping(const PoolSlot& slot, TimePoint now) const;
+  bool is_fit(PoolSlot& slot, TimePoint now, DiscardReason& reason);
   void offer(std::unique_ptr<PoolSlot> slot);
   static void put_back(std::unique_ptr<PoolSlot> slot,
                        std::optional<DiscardReason> reason) noexcept;

@@ -136,12 +136,9 @@ void PoolCore::abandon() noexcept {
   try {
     const std::shared_ptr<PoolCore> alive = shared_from_this();
     begin_closing();
-    while (!idle_.empty()) {
-      std::unique_ptr<PoolSlot> slot = std::move(idle_.back());
-      idle_.pop_back();
-      slot->dirty = true;  // no goodbye: a destructor does not wait for one
-      retire(std::move(slot), DiscardReason::closing);
-    }
+    // No goodbye: a destructor does not wait for one.
+    for (const std::unique_ptr<PoolSlot>& slot : idle_) slot->dirty = true;
+    retire_idle(DiscardReason::closing);
   } catch (...) {
     loop_.report("pool '" + options_.name + "' was destroyed without telling who waits",
                  std::current_exception());

@@ -14,8 +14,10 @@ void PoolCore::supply(std::size_t newcomers) {
   if (closed_) return;
   if (makers_->is_closed() || makers_->is_cancelled()) return begin_closing();
   const std::size_t wanted = waiting_.size() + newcomers;
+  if (wanted + options_.min_idle == 0) return;  // the usual: what came back is idle
+  const TimePoint now = loop_.now();
   try {
-    while (dialing_ + pinging_ < wanted && !idle_.empty() && needs_ping(*idle_.back())) {
+    while (dialing_ + pinging_ < wanted && !idle_.empty() && needs_ping(*idle_.back(), now)) {
       std::unique_ptr<PoolSlot> slot = std::move(idle_.back());
       idle_.pop_back();
       begin_ping(std::move(slot));
@@ -25,7 +27,7 @@ void PoolCore::supply(std::size_t newcomers) {
     // While the peer is down, one dial at a time finds out whether it is up again.
     const std::size_t at_a_time = last_failure_.empty() ? options_.max_dialing : 1;
     while (dialing_ + pinging_ < needed && size() < options_.max_size && dialing_ < at_a_time) {
-      if (loop_.now() < next_dial_at_) return arm(next_dial_at_);
+      if (now < next_dial_at_) return arm(next_dial_at_);
       begin_dial();
     }
   } catch (...) {
